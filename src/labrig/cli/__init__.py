@@ -1,0 +1,107 @@
+"""The ``labrig`` command: one module per noun, arguments in, words out."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Never
+
+import click
+
+from labrig import __version__
+from labrig.errors import ExitCode, LabrigError
+
+# Loaded when called for, so that `labrig --version` does not wait for Docker's library.
+COMMANDS = {
+    "prove": "Prove that the project's change is safe on a blank machine and on production.",
+    "snapshot": "Production's state, kept as an image: build, list, push, prune.",
+    "image": "The base images that machines start from: build, list.",
+    "doctor": "Tell whether this machine has what labrig needs, and what to do where not.",
+    "clean": "Remove what dead runs and kept machines left on the engine.",
+}
+
+
+class Nouns(click.Group):
+    """The command group whose members are modules of this package."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of their importance."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name, or None."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"labrig.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="labrig")
+@click.option("--debug", is_flag=True, help="Show tracebacks, and what is run.")
+def cli(*, debug: bool) -> None:
+    """Prove an infrastructure change before it reaches a server.
+
+    Exit codes: 0 proven or done; 1 disproved, or a test failed; 2 usage or configuration error;
+    3 the environment failed; 130 interrupted.
+    """
+    if debug:
+        os.environ["LABRIG_DEBUG"] = "1"
+
+
+def is_debugging() -> bool:
+    """Tell whether tracebacks are wanted."""
+    return bool(os.environ.get("LABRIG_DEBUG"))
+
+
+def main() -> Never:
+    """Run the command line, and end with the exit code that the outcome stands for."""
+    # A terminated run cleans up as an interrupted one does.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = cli.main(prog_name="labrig", standalone_mode=False)
+    except click.exceptions.Abort:
+        _end("interrupted", ExitCode.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.USAGE)
+    except KeyboardInterrupt:
+        _end("interrupted", ExitCode.INTERRUPTED)
+    except LabrigError as error:
+        if is_debugging():
+            traceback.print_exc()
+        _end(f"error: {error.message}" + (f"\n  hint: {error.hint}" if error.hint else ""), error.exit_code)
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]  # the reader is gone; nothing more can be said
+        sys.exit(ExitCode.OK)
+    except Exception as error:  # noqa: BLE001  # the last resort: no user sees a traceback unasked
+        if is_debugging():
+            traceback.print_exc()
+        _end(
+            f"error: unexpected {type(error).__name__}: {error}\n  hint: this is a defect of labrig; --debug shows where",
+            ExitCode.ENVIRONMENT,
+        )
+    sys.exit(code if isinstance(code, int) else ExitCode.OK)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> Never:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _end(message: str, code: ExitCode) -> Never:
+    click.echo(f"labrig: {message}", err=True)
+    sys.exit(code)

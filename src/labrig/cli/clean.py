@@ -1,0 +1,38 @@
+"""``labrig clean``: remove what is left."""
+
+from __future__ import annotations
+
+import click
+
+from labrig.cli.console import out
+from labrig.engine import ownership, sweep
+from labrig.engine.client import connect
+from labrig.engine.sweep import Owned
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--all", "everything", is_flag=True, help="Also snapshots and base images.")
+def clean(*, dry_run: bool, everything: bool) -> None:
+    """Remove what dead runs left, machines kept with --keep, and what has expired.
+
+    Only objects that carry labrig's labels are touched, and never those of a run that is still going on.
+    """
+    client = connect()
+    going = [thing for thing in sweep.find(client) if _goes(thing, everything=everything)]
+    for thing in going if dry_run else sweep.remove(client, going):
+        whose = thing.ownership
+        verb = "would remove" if dry_run else "removed"
+        run = f", run {whose.run}" if whose.run else ""
+        out.print(f"{verb} {thing.sort} {thing.name} ({whose.kind} of {whose.project}{run})", markup=False)
+    if not going:
+        out.print("nothing to remove")
+
+
+def _goes(thing: Owned, *, everything: bool) -> bool:
+    whose = thing.ownership
+    if whose.kind in ownership.STORED_KINDS:
+        return everything or whose.expired()
+    if whose.run and whose.seat == ownership.here() and ownership.is_alive(whose.run):
+        return False
+    return whose.seat == ownership.here() or whose.expired()

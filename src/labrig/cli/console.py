@@ -1,0 +1,34 @@
+"""How labrig speaks: rich on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+# Words go to stderr, so that stdout stays for what a program reads.
+words = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+@contextmanager
+def steps(title: str) -> Iterator[Callable[[str], None]]:
+    """Show the steps of one long work: a moving line on a terminal, a line each elsewhere."""
+    if words.is_terminal:
+        with words.status(title) as status:
+            yield lambda step: status.update(f"{title}: {step}")
+    else:
+        words.print(title, markup=False)
+        yield lambda step: words.print(f"  {step}", markup=False)
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as a person reads it, for example ``242 MB``."""
+    number = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000 or unit == "GB":
+            return f"{number:.0f} {unit}" if unit != "GB" else f"{number:.1f} {unit}"
+        number /= 1000
+    raise AssertionError

@@ -1,0 +1,1 @@
+"""Docker: client, images, machines, networks, and whose they are."""

@@ -1,0 +1,15 @@
+"""Networks of machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from docker import DockerClient
+
+from labrig.engine.client import engine_errors
+
+
+def create(client: DockerClient, name: str, labels: Mapping[str, str]) -> None:
+    """Create a bridge network with an address range that the engine chooses."""
+    with engine_errors(f"create network {name}"):
+        client.networks.create(name, driver="bridge", labels=dict(labels), check_duplicate=True)

@@ -1,0 +1,171 @@
+"""Whose a Docker object is: the labels that everything of labrig carries from the moment it is made.
+
+Objects are found and removed by exact label match alone, never by name. Labels of a container pass on to
+images committed from it, and from an image to containers made of it, so ``labels`` always sets every one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import getpass
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from labrig import clock
+from labrig.errors import EnvironmentFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "org.labrig."
+OWNER = PREFIX + "owner"
+KIND = PREFIX + "kind"
+RUN = PREFIX + "run"
+CREATED = PREFIX + "created"
+EXPIRES = PREFIX + "expires"
+KEEP = PREFIX + "keep"
+
+NEVER = "never"
+KEPT_FOR = timedelta(days=2)
+
+# What belongs to one run and goes with it, against what is stored for later runs.
+PASSING_KINDS = frozenset({"machine", "network", "volume", "test"})
+STORED_KINDS = frozenset({"image", "snapshot"})
+
+
+def here() -> str:
+    """Return ``user@host``: the seat whose runs this process can tell alive from dead."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def cache_directory() -> Path:
+    """Return labrig's folder for what is remembered between runs; ``LABRIG_CACHE`` moves it."""
+    chosen = os.environ.get("LABRIG_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labrig"
+
+
+def labels(*, kind: str, project: str, run: str = "", expires: datetime | None = None, keep: bool = False) -> dict[str, str]:
+    """Return the complete label set of one object.
+
+    Args:
+        kind: ``machine``, ``network``, ``volume``, ``snapshot`` or ``image``.
+        project: The project's name.
+        run: The run that the object belongs to; empty for what outlives its run.
+        expires: When a sweep may remove it although its run is not known to be dead; None is never.
+        keep: The user asked to keep it: only its expiry or ``labrig clean`` removes it.
+    """
+    return {
+        OWNER: f"{here()}/{project}",
+        KIND: kind,
+        RUN: run,
+        CREATED: clock.now().isoformat(timespec="seconds"),
+        EXPIRES: expires.isoformat(timespec="seconds") if expires else NEVER,
+        KEEP: "yes" if keep else "no",
+    }
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """What the labels of one object say; ``seat`` is the ``user@host`` that made it."""
+
+    seat: str
+    project: str
+    kind: str
+    run: str
+    created: str
+    expires: datetime | None
+    keep: bool
+
+    @classmethod
+    def read(cls, found: Mapping[str, str] | None) -> Ownership | None:
+        """Return the ownership that labels declare, or None for an object that is not labrig's."""
+        if not found or not found.get(OWNER) or not found.get(KIND):
+            return None
+        seat, _, project = found[OWNER].partition("/")
+        expires: datetime | None = None
+        with contextlib.suppress(ValueError):
+            expires = datetime.fromisoformat(found.get(EXPIRES, ""))
+            if expires.tzinfo is None:
+                expires = expires.replace(tzinfo=UTC)
+        return cls(
+            seat=seat,
+            project=project,
+            kind=found[KIND],
+            run=found.get(RUN, ""),
+            created=found.get(CREATED, ""),
+            expires=expires,
+            keep=found.get(KEEP) == "yes",
+        )
+
+    def expired(self) -> bool:
+        """Tell whether its time is over."""
+        return self.expires is not None and self.expires <= clock.now()
+
+
+def new_run_id() -> str:
+    """Return an identifier that no other run on the engine has, for example ``20260131-1205-9f3c2a``."""
+    return f"{clock.now():%Y%m%d-%H%M}-{secrets.token_hex(3)}"
+
+
+class RunLock:
+    """Shows other processes of this seat that a run is alive, for as long as this process lives.
+
+    The kernel releases the lock when the process ends, however it ends, so nothing can go stale.
+    """
+
+    def __init__(self, run: str) -> None:
+        self._path = _lock_path(run)
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> RunLock:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("w")
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise EnvironmentFailed(
+                f"cannot write {self._path}: {error.strerror}", hint="set LABRIG_CACHE to a folder that can be written"
+            ) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._path.unlink(missing_ok=True)
+        if self._file is not None:
+            self._file.close()
+
+
+def is_alive(run: str) -> bool:
+    """Tell whether a run of this seat is still going on."""
+    try:
+        with _lock_path(run).open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def is_orphan(ownership: Ownership) -> bool:
+    """Tell whether an object may be swept: its time is over, or its run is known to be dead and nobody keeps it."""
+    if ownership.expired():
+        return True
+    if ownership.keep or not ownership.run or ownership.kind not in PASSING_KINDS:
+        return False
+    return ownership.seat == here() and not is_alive(ownership.run)
+
+
+def _lock_path(run: str) -> Path:
+    return cache_directory() / "runs" / f"{run}.lock"
