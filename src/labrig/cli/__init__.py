@@ -85,13 +85,13 @@ def main() -> Never:
             traceback.print_exc()
         _end(f"error: {error.message}" + (f"\n  hint: {error.hint}" if error.hint else ""), error.exit_code)
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]  # the reader is gone; nothing more can be said
+        sys.stdout = None  # the reader is gone; nothing more can be said
         sys.exit(ExitCode.OK)
     except Exception as error:  # noqa: BLE001  # the last resort: no user sees a traceback unasked
         if is_debugging():
             traceback.print_exc()
         _end(
-            f"error: unexpected {type(error).__name__}: {error}\n  hint: this is a defect of labrig; --debug shows where",
+            f"error: unexpected {type(error).__name__}: {error}\n  hint: a defect of labrig; --debug shows where",
             ExitCode.ENVIRONMENT,
         )
     sys.exit(code if isinstance(code, int) else ExitCode.OK)

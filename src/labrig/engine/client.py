@@ -32,7 +32,9 @@ def connect() -> DockerClient:
         client.ping()
     except (DockerException, requests.RequestException, OSError) as error:
         where = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-        raise EnvironmentFailed(f"no Docker Engine answers at {where}: {_first_line(error)}", hint=START_ENGINE) from error
+        raise EnvironmentFailed(
+            f"no Docker Engine answers at {where}: {_first_line(error)}", hint=START_ENGINE
+        ) from error
     return client
 
 
@@ -48,7 +50,9 @@ def engine_errors(doing: str) -> Iterator[None]:
         hint = "free some disk space: `labrig clean` and `docker system df` help" if is_full_disk(said) else ""
         raise EnvironmentFailed(f"Docker refused to {doing}: {said}", hint=hint) from error
     except (DockerException, requests.RequestException, OSError) as error:
-        raise EnvironmentFailed(f"the Docker Engine was lost while trying to {doing}: {_first_line(error)}", hint=START_ENGINE) from error
+        raise EnvironmentFailed(
+            f"the Docker Engine was lost while trying to {doing}: {_first_line(error)}", hint=START_ENGINE
+        ) from error
 
 
 def is_full_disk(text: str) -> bool:

@@ -163,7 +163,11 @@ def build(client: DockerClient, definition: Definition, say: Callable[[str], Non
 
 
 def _pull(
-    client: DockerClient, definition: Definition, content: FromRegistry, labels: Mapping[str, str], say: Callable[[str], None]
+    client: DockerClient,
+    definition: Definition,
+    content: FromRegistry,
+    labels: Mapping[str, str],
+    say: Callable[[str], None],
 ) -> str:
     say(f"pulling {content.image}")
     with engine_errors(f"pull {content.image} for {definition.tag}"):
@@ -172,7 +176,11 @@ def _pull(
 
 
 def _bootstrap(
-    client: DockerClient, definition: Definition, content: Bootstrap, labels: Mapping[str, str], say: Callable[[str], None]
+    client: DockerClient,
+    definition: Definition,
+    content: Bootstrap,
+    labels: Mapping[str, str],
+    say: Callable[[str], None],
 ) -> str:
     if shutil.which("mmdebstrap") is None:
         raise EnvironmentFailed(
@@ -188,8 +196,15 @@ def _bootstrap(
         with engine_errors(f"import {definition.tag}"):
             said: str = client.api.import_image(src=str(archive))
             imported = json.loads(said.strip().splitlines()[-1])["status"]
-        return _labelled(client, imported, content.name, labels, command=list(content.command),
-                         stop_signal=content.stop_signal, environment=content.env)
+        return _labelled(
+            client,
+            imported,
+            content.name,
+            labels,
+            command=list(content.command),
+            stop_signal=content.stop_signal,
+            environment=content.env,
+        )
 
 
 def _labelled(client: DockerClient, source: str, name: str, labels: Mapping[str, str], **options: Any) -> str:
@@ -244,7 +259,9 @@ def _mmdebstrap(content: Bootstrap, archive: Path, reaper: Reaper, say: Callable
     if code != 0:
         said = "\n".join(last)
         hint = "free some disk space" if is_full_disk(said) else "the lines above are mmdebstrap's own"
-        raise EnvironmentFailed(f"image {content.name} could not be built; the step '{step}' failed:\n{said}", hint=hint)
+        raise EnvironmentFailed(
+            f"image {content.name} could not be built; the step '{step}' failed:\n{said}", hint=hint
+        )
 
 
 def look_up(client: DockerClient, name: str) -> str | None:

@@ -22,7 +22,7 @@ from labrig.engine.client import engine_errors
 from labrig.engine.images import look_up
 from labrig.errors import EnvironmentFailed
 
-# What nginx, redis, haproxy, chrony and sshd need to run as Debian ships them; measured, and enough without --privileged.
+# What nginx, redis, haproxy, chrony and sshd need to run as Debian ships them, measured.
 USUAL_CAPABILITIES = ("SYS_ADMIN", "SYS_PTRACE")
 # Scenarios that say "privileged" mean more than they need; the further ones are what network and time roles ask for.
 PRIVILEGED_CAPABILITIES = (*USUAL_CAPABILITIES, "NET_ADMIN")
@@ -33,7 +33,15 @@ BOOT_SECONDS = 60.0
 # A command whose output is streamed and that says nothing for so long hangs.
 STREAM_SILENCE_SECONDS = 300.0
 STOP_SIGNAL = "SIGRTMIN+3"
-INITS = ("/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd", "/usr/sbin/init", "/bin/systemd", "init", "systemd")
+INITS = (
+    "/sbin/init",
+    "/lib/systemd/systemd",
+    "/usr/lib/systemd/systemd",
+    "/usr/sbin/init",
+    "/bin/systemd",
+    "init",
+    "systemd",
+)
 IDLE_COMMAND = ("/bin/sh", "-c", "while true; do sleep 10000; done")
 
 # One exec that waits inside the machine: asking again and again from outside costs 0.06 s a time.
@@ -185,8 +193,8 @@ class Machine:
         said = answer.stdout.decode(errors="replace").strip() or "no answer"
         state = "runs" if self.is_running() else "has stopped"
         raise EnvironmentFailed(
-            f"machine {self.name} (image {self.spec.image}) did not boot within {seconds:.0f} s: systemd says {said!r}, "
-            f"its container {state}\n{self.log_tail()}",
+            f"machine {self.name} (image {self.spec.image}) did not boot within {seconds:.0f} s: "
+            f"systemd says {said!r}, its container {state}\n{self.log_tail()}",
             hint="`labrig doctor` checks whether machines can boot here",
         )
 
@@ -216,7 +224,7 @@ class Machine:
             connection = api.exec_start(handle, socket=True)
             errors = b""
             try:
-                raw = getattr(connection, "_sock", connection)
+                raw: Any = getattr(connection, "_sock", connection)
                 raw.settimeout(STREAM_SILENCE_SECONDS)
                 raw.sendall(stdin)
                 raw.shutdown(socket.SHUT_WR)
@@ -317,7 +325,9 @@ def require_image(client: DockerClient, name: str) -> str:
     except (APIError, NotFound) as error:
         said = str(error.explanation or error).strip()
         hint = "free some disk space" if engine.is_full_disk(said) else _image_hint(name)
-        raise EnvironmentFailed(f"image {name} is not on this engine and cannot be pulled: {said}", hint=hint) from error
+        raise EnvironmentFailed(
+            f"image {name} is not on this engine and cannot be pulled: {said}", hint=hint
+        ) from error
     with engine_errors(f"pull image {name}"):
         return str(client.api.inspect_image(name)["Id"])
 

@@ -12,16 +12,14 @@ import getpass
 import os
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, Self
 
 from labrig import clock
 from labrig.errors import EnvironmentFailed
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PREFIX = "org.labrig."
 OWNER = PREFIX + "owner"
@@ -56,7 +54,9 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labrig"
 
 
-def labels(*, kind: str, project: str, run: str = "", expires: datetime | None = None, keep: bool = False) -> dict[str, str]:
+def labels(
+    *, kind: str, project: str, run: str = "", expires: datetime | None = None, keep: bool = False
+) -> dict[str, str]:
     """Return the complete label set of one object.
 
     Args:
@@ -129,7 +129,7 @@ class RunLock:
         self._path = _lock_path(run)
         self._file: IO[str] | None = None
 
-    def __enter__(self) -> RunLock:
+    def __enter__(self) -> Self:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("w")

@@ -1,8 +1,8 @@
 """A small detached process that removes what a killed run left.
 
-The run holds the write end of a pipe and tells what it started; the reaper holds the read end. When the run dies, however it
-dies, the kernel closes the pipe, and unless the run had said ``done`` the reaper ends the processes, removes the
-Docker objects of exactly that run and the folders. The protocol, one line each, arguments in JSON::
+The run holds the write end of a pipe and tells what it started; the reaper holds the read end. When the run dies,
+however it dies, the kernel closes the pipe, and unless the run had said ``done`` the reaper ends its processes,
+removes the Docker objects of exactly that run and the folders. The protocol, one line each, arguments in JSON::
 
     group 4711        a process group of the run        ungroup 4711    it has ended
     folder "/tmp/x"   a folder of the run               done            nothing is left to do
@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 from types import TracebackType
-from typing import IO
+from typing import IO, Self
 
 from labrig import clock
 
@@ -35,7 +35,7 @@ class Reaper:
         self._run = run
         self._process: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> Reaper:
+    def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "labrig.engine.reaper", self._run],
             stdin=subprocess.PIPE,
@@ -47,7 +47,9 @@ class Reaper:
         )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._tell("done")
         if self._process is not None and self._process.stdin is not None:
             with contextlib.suppress(OSError):

@@ -35,11 +35,16 @@ def find(client: DockerClient, *, run: str | None = None) -> list[Owned]:
     with engine_errors("list what labrig owns"):
         api = client.api
         found = [
-            *(("container", c["Id"], c["Names"][0].lstrip("/") if c["Names"] else c["Id"][:12], c["Labels"])
-              for c in api.containers(all=True, filters=filters)),
+            *(
+                ("container", c["Id"], c["Names"][0].lstrip("/") if c["Names"] else c["Id"][:12], c["Labels"])
+                for c in api.containers(all=True, filters=filters)
+            ),
             *(("network", n["Id"], n["Name"], n["Labels"]) for n in api.networks(filters=filters)),
             *(("volume", v["Name"], v["Name"], v["Labels"]) for v in api.volumes(filters=filters)["Volumes"] or []),
-            *(("image", i["Id"], (i["RepoTags"] or [i["Id"][7:19]])[0], i["Labels"]) for i in api.images(filters=filters)),
+            *(
+                ("image", i["Id"], (i["RepoTags"] or [i["Id"][7:19]])[0], i["Labels"])
+                for i in api.images(filters=filters)
+            ),
         ]
     owned = []
     for sort, identifier, name, found_labels in found:

@@ -1,0 +1,251 @@
+"""Running ansible-playbook, and what came of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from labrig import clock
+from labrig.ansible.events import Ended, Event, Started, Stats, parse
+from labrig.ansible.workspace import Workspace
+from labrig.errors import Interrupted
+
+# Molecule's own: tasks that people keep out of tests, and out of the second deployment.
+SKIPPED_TAGS = ("molecule-notest", "notest")
+SKIPPED_AGAIN = ("molecule-idempotence-notest",)
+LOOK_EVERY_SECONDS = 0.05
+TERMINATE_SECONDS = 3.0
+TAIL_LINES = 30
+
+
+@dataclass(frozen=True)
+class PlaybookRun:
+    """One run of one playbook.
+
+    Attributes:
+        code: The exit code of ansible-playbook.
+        timed_out: It was ended because its time was over.
+        running: The tasks that had begun and not ended.
+        tail: The last lines that Ansible printed.
+        log: All that it printed.
+    """
+
+    playbook: Path
+    code: int
+    events: tuple[Event, ...]
+    seconds: float
+    timed_out: bool
+    running: tuple[Started, ...]
+    tail: str
+    log: Path
+
+    @property
+    def tasks(self) -> tuple[Ended, ...]:
+        """The tasks that ended, in that order."""
+        return tuple(event for event in self.events if isinstance(event, Ended))
+
+    @property
+    def stats(self) -> Stats | None:
+        """The totals; None where the playbook was ended before them."""
+        return next((event for event in reversed(self.events) if isinstance(event, Stats)), None)
+
+    @property
+    def ok(self) -> bool:
+        """Everything went well on at least one machine: a play that matches no machine deploys nothing."""
+        return self.code == 0 and not self.timed_out and bool(self.stats and self.stats.hosts)
+
+
+class Processes:
+    """The child processes of a run, so that all of them end when it does."""
+
+    def __init__(self, watch: Callable[[int], None], forget: Callable[[int], None]) -> None:
+        self._watch = watch
+        self._forget = forget
+        self._groups: set[int] = set()
+        self._cancelled = False
+
+    @contextmanager
+    def start(
+        self, command: list[str], *, cwd: Path, env: Mapping[str, str], output: IO[bytes]
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a process in a group of its own; the group is gone when the context ends."""
+        if self._cancelled:
+            raise Interrupted("interrupted")
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._groups.add(process.pid)
+        self._watch(process.pid)
+        try:
+            yield process
+        finally:
+            end_group(process)
+            self._groups.discard(process.pid)
+            self._forget(process.pid)
+
+    @property
+    def cancelled(self) -> bool:
+        """Nothing more is to be started."""
+        return self._cancelled
+
+    def cancel(self) -> None:
+        """End everything that runs; nothing more will start."""
+        self._cancelled = True
+        for group in list(self._groups):
+            _signal(group, signal.SIGTERM)
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its children: ask first, then insist."""
+    if process.poll() is None:
+        _signal(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(TERMINATE_SECONDS)
+    _signal(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def run(
+    workspace: Workspace,
+    playbook: Path,
+    *,
+    name: str,
+    processes: Processes,
+    timeout: float,
+    again: bool = False,
+    on_event: Callable[[Event], None] = lambda _: None,
+) -> PlaybookRun:
+    """Run a playbook on the workspace's machines.
+
+    Args:
+        workspace: Where, and with what.
+        playbook: The playbook.
+        name: The step's name, for its log and events: ``deploy``, ``deploy-again``.
+        processes: Who ends it if the run is interrupted.
+        timeout: Seconds after which it is ended.
+        again: It is the second deployment, which leaves out what the scenario excepts from idempotence.
+        on_event: Called with each event as it happens.
+
+    Raises:
+        Interrupted: The run was cancelled meanwhile.
+    """
+    events_file = workspace.folder / f"{name}.events"
+    log = workspace.folder / f"{name}.log"
+    env = {
+        **workspace.env,
+        "ANSIBLE_CALLBACK_PLUGINS": _paths(str(_callbacks()), workspace.env.get("ANSIBLE_CALLBACK_PLUGINS")),
+        "ANSIBLE_CALLBACKS_ENABLED": ",".join(filter(None, ["events", _enabled(workspace)])),
+        "LABRIG_EVENTS_FILE": str(events_file),
+    }
+    events_file.touch()
+    began = clock.monotonic()
+    timed_out = False
+    with log.open("wb") as output, events_file.open(encoding="utf-8") as told:
+        command = arguments(workspace, playbook, again=again)
+        with processes.start(command, cwd=workspace.scenario.directory, env=env, output=output) as process:
+            while True:
+                try:
+                    code = process.wait(LOOK_EVERY_SECONDS)
+                except subprocess.TimeoutExpired:
+                    code = -1
+                _tell(told, on_event)
+                if process.poll() is not None:
+                    break
+                if clock.monotonic() - began > timeout:
+                    timed_out = True
+                    break
+    if processes.cancelled:
+        raise Interrupted("interrupted")
+    events = tuple(parse(events_file.read_text(encoding="utf-8").splitlines()))
+    tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:])
+    seconds = clock.monotonic() - began
+    return PlaybookRun(playbook, code, events, seconds, timed_out, _unfinished(events), tail, log)
+
+
+def arguments(workspace: Workspace, playbook: Path, *, again: bool) -> list[str]:
+    """Return the command: ansible-playbook of labrig's own environment, with the scenario's options."""
+    scenario = workspace.scenario
+    options = dict(scenario.options)
+    skipped = [
+        str(options.pop("skip-tags", options.pop("skip_tags", ""))),
+        *SKIPPED_TAGS,
+        *(SKIPPED_AGAIN if again else ()),
+    ]
+    options["skip-tags"] = ",".join(filter(None, skipped))
+    if playbook != scenario.playbooks.get("converge"):
+        options.pop("become", None)
+    command = [sys.executable, "-m", "ansible", "playbook", "--inventory", str(workspace.inventory)]
+    for key, value in options.items():
+        command.extend(_option(str(key), value))
+    return [*command, *scenario.arguments, str(playbook)]
+
+
+def _option(key: str, value: Any) -> list[str]:
+    dashed = f"-{key}" if len(key) == 1 or set(key) == {"v"} else f"--{key}"
+    if value is True:
+        return [dashed]
+    if value is False or value is None:
+        return []
+    values = value if isinstance(value, list) else [value]
+    return [f"{dashed}={one}" if dashed.startswith("--") else f"{dashed}{one}" for one in values]
+
+
+def _callbacks() -> Path:
+    """Return the folder of the events callback: in the collection beside the package, or in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = Path("ansible_collections/labrig/core/plugins/callback")
+    installed = package.parent / inside
+    return installed if installed.is_dir() else package.parents[1] / "collections" / inside
+
+
+def _enabled(workspace: Workspace) -> str:
+    asked = workspace.scenario.settings.get("defaults", {})
+    return str(
+        workspace.env.get("ANSIBLE_CALLBACKS_ENABLED")
+        or asked.get("callbacks_enabled")
+        or asked.get("callback_whitelist")
+        or ""
+    )
+
+
+def _paths(*paths: str | None) -> str:
+    return ":".join(path for path in paths if path)
+
+
+def _tell(told: IO[str], on_event: Callable[[Event], None]) -> None:
+    while True:
+        place = told.tell()
+        line = told.readline()
+        if not line.endswith("\n"):
+            told.seek(place)
+            return
+        for event in parse([line]):
+            on_event(event)
+
+
+def _unfinished(events: tuple[Event, ...]) -> tuple[Started, ...]:
+    running: dict[str, Started] = {}
+    for event in events:
+        if isinstance(event, Started):
+            running[event.host] = event
+        elif isinstance(event, Ended):
+            running.pop(event.host, None)
+    return tuple(running.values())
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)

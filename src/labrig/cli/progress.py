@@ -1,0 +1,153 @@
+"""Showing a proof while it runs: a table that lives on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from labrig import clock
+from labrig.cli.console import words
+from labrig.prove.verdict import PATH_CHECKS, PATHS, Check, Question, Result, Verdict
+
+SIGNS: dict[Result, tuple[str, str]] = {
+    "pass": ("pass", "green"),
+    "fail": ("FAIL", "bold red"),
+    "error": ("ERROR", "bold magenta"),
+    "skip": ("skip", "dim"),
+}
+# Findings beyond these are in the report; a terminal is not the place for hundreds.
+SHOWN = 20
+MESSAGE_LINES = 12
+
+
+class Progress:
+    """What a person sees of a proof; its methods may be called from several threads."""
+
+    def __init__(self) -> None:
+        self._began = clock.monotonic()
+        self._steps: dict[str, str] = {}
+        self._checks: dict[Question, Check] = {}
+        self._lock = threading.Lock()
+        self._live = Live(self, console=words, refresh_per_second=8, transient=True) if words.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __rich__(self) -> RenderableType:
+        with self._lock:
+            steps = [
+                Text(f"  {path}: {step}", style="dim", overflow="ellipsis", no_wrap=True)
+                for path, step in self._steps.items()
+            ]
+            return Group(_table(self._checks), *steps, Text(f"  {clock.monotonic() - self._began:.0f} s", style="dim"))
+
+    def say(self, path: str, step: str, task: str) -> None:
+        """Take note of a step that begins, or of a task within it."""
+        with self._lock:
+            self._steps[path] = f"{step}: {task}" if task else step
+        # A line for each step, not for each task: a log is read afterwards.
+        if self._live is None and not task:
+            words.print(f"[{clock.monotonic() - self._began:6.1f}s] {path:<8} {step}", markup=False)
+
+    def check(self, check: Check) -> None:
+        """Take note of an answer."""
+        with self._lock:
+            self._checks[check.name, check.path] = check
+        if self._live is None:
+            sign, style = SIGNS[check.result]
+            where = check.path or "both"
+            line = Text(f"[{clock.monotonic() - self._began:6.1f}s] {where:<8} ")
+            line.append(f"{check.name} {sign}", style=style)
+            line.append(f": {_first_line(check.reason)}" if check.reason else "")
+            words.print(line)
+
+    def summary(self, verdict: Verdict) -> None:
+        """Print the table and whatever failed, with all that a person needs to mend it."""
+        checks = {(check.name, check.path): check for check in verdict.checks}
+        words.print(_table(checks))
+        for check in verdict.checks:
+            if check.result in ("fail", "error"):
+                _print_failure(check, verdict)
+        words.print(
+            f"{verdict.project}, scenario {verdict.scenario}, on {verdict.platform}; {_head(verdict)}; "
+            f"{_production(verdict)}; {verdict.seconds:.1f} s",
+            style="dim",
+            markup=False,
+        )
+
+
+def _table(checks: dict[Question, Check]) -> Table:
+    table = Table("", *PATHS, box=None, pad_edge=False, padding=(0, 2))
+    for name in PATH_CHECKS:
+        table.add_row(name, *(_cell(checks.get((name, path))) for path in PATHS))
+    table.add_row("same-state", _cell(checks.get(("same-state", None))), "")
+    return table
+
+
+def _cell(check: Check | None) -> Text:
+    if check is None:
+        return Text("·", style="dim")
+    sign, style = SIGNS[check.result]
+    seconds = f" {check.seconds:.1f} s" if check.seconds and check.result != "skip" else ""
+    return Text(sign, style=style).append(seconds, style="dim")
+
+
+def _print_failure(check: Check, verdict: Verdict) -> None:
+    where = f" on {check.path}" if check.path else ""
+    words.print(Text(f"\n{check.name}{where}: ", style="bold").append(check.reason, style="not bold"))
+    findings = [one for one in verdict.findings if one.check == check.name and one.path == check.path]
+    for finding in findings[:SHOWN]:
+        words.print(f"  - {finding.text}", markup=False)
+        for task in finding.tasks[:2]:
+            words.print(
+                f"      task '{task['task']}' ({task['path']}){' on ' + task['on'] if 'on' in task else ''}",
+                style="dim",
+                markup=False,
+            )
+    if len(findings) > SHOWN:
+        words.print(f"  ... and {len(findings) - SHOWN} more; --report shows all", markup=False)
+    for detail in check.details[:SHOWN]:
+        if "task" in detail:
+            at = f" ({detail['path']})" if detail["path"] else ""
+            words.print(f"  - task '{detail['task']}'{at}, on {detail['host']}:", markup=False)
+        elif "test" in detail:
+            words.print(f"  - {detail['test']}:", markup=False)
+        else:
+            words.print(f"  - {detail.get('text', '')}", markup=False)
+        lines = str(detail.get("message") or "").splitlines()
+        for line in lines[:MESSAGE_LINES]:
+            words.print(f"      {line}", markup=False)
+        if len(lines) > MESSAGE_LINES:
+            words.print(f"      ... {len(lines) - MESSAGE_LINES} more lines", markup=False)
+
+
+def _head(verdict: Verdict) -> str:
+    head = verdict.head
+    if not head.commit:
+        return "change: the folder as it is"
+    return f"change: {head.ref} ({head.commit[:12]}{', with uncommitted changes' if head.dirty else ''})"
+
+
+def _production(verdict: Verdict) -> str:
+    found = verdict.production
+    if found is None:
+        return "production: none"
+    return f"production: {found.kind} {found.name} ({found.id.removeprefix('sha256:')[:12]})"
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else ""

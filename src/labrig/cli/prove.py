@@ -1,0 +1,168 @@
+"""``labrig prove``: the main job."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from labrig.cli.console import words
+from labrig.cli.progress import Progress
+from labrig.errors import UsageError
+from labrig.prove import junit, proof, report
+from labrig.prove.configuration import duration
+from labrig.prove.meaning import meaning
+from labrig.prove.proof import Options, Proven
+from labrig.prove.verdict import Verdict
+
+
+@click.command()
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help="The project's folder [default: here].",
+)
+@click.option("--scenario", metavar="NAME", help="The Molecule scenario, where there are several.")
+@click.option("--production", metavar="REF|IMAGE", help="Production's state: a git ref, or an image of a machine.")
+@click.option(
+    "--playbook",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Prove this playbook, without Molecule; needs --image.",
+)
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="[FROM=]TO",
+    help="Use image TO where the scenario names FROM, which may be a glob; with --playbook, the machine's image.",
+)
+@click.option("--timeout", metavar="TIME", help="How long a path may take: 90s, 30m, 2h, or seconds [default: 30m].")
+@click.option("--no-restart", is_flag=True, help="Do not restart the machines.")
+@click.option("--keep", is_flag=True, help="Leave the machines running, and say how to enter them.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the verdict; - is stdout.",
+)
+@click.option(
+    "--junit",
+    "junit_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the checks as JUnit XML.",
+)
+@click.option(
+    "--report",
+    "report_directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write one self-contained HTML page, with logs beside it.",
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def prove(
+    *,
+    project: Path,
+    scenario: str | None,
+    production: str | None,
+    playbook: Path | None,
+    images: tuple[str, ...],
+    timeout: str | None,
+    no_restart: bool,
+    keep: bool,
+    json_file: Path | None,
+    junit_file: Path | None,
+    report_directory: Path | None,
+    debug: bool,
+) -> int:
+    """Prove that the project's change is safe on a blank machine and on production.
+
+    The change is deployed onto a blank machine and onto a machine in production's state, deployed again, tested,
+    restarted, and both machines are compared.
+    """
+    if debug:
+        os.environ["LABRIG_DEBUG"] = "1"
+    image, substitutions = _images(images, playbook)
+    for path in (json_file, junit_file):
+        _check_writable(path)
+    options = Options(
+        project=project,
+        scenario=scenario,
+        production=production,
+        playbook=playbook,
+        image=image,
+        images=substitutions,
+        keep=keep,
+        timeout=_seconds(timeout),
+        restart=False if no_restart else None,
+    )
+    with Progress() as progress:
+        proven = proof.prove(options, os.environ, say=progress.say, on_check=progress.check)
+    verdict = proven.verdict
+    _write(verdict, proven, json_file, junit_file, report_directory)
+    progress.summary(verdict)
+    _tell_what_is_left(proven)
+    words.print(f"{verdict.decision}: {meaning(verdict)}", markup=False)
+    return verdict.exit_code
+
+
+def _images(given: tuple[str, ...], playbook: Path | None) -> tuple[str | None, dict[str, str]]:
+    image = None
+    substitutions = {}
+    for one in given:
+        source, equals, target = one.partition("=")
+        if equals:
+            if not source or not target:
+                raise UsageError(f"--image {one!r}: expected FROM=TO")
+            substitutions[source] = target
+        elif playbook is None:
+            raise UsageError(f"--image {one!r}: expected FROM=TO", hint="an image alone goes with --playbook")
+        else:
+            image = one
+    return image, substitutions
+
+
+def _seconds(timeout: str | None) -> float | None:
+    if timeout is None:
+        return None
+    try:
+        return duration(timeout).total_seconds()
+    except ValueError as error:
+        raise UsageError(f"--timeout: {error}") from error
+
+
+def _check_writable(path: Path | None) -> None:
+    """Say before the work, and not after it, that its result cannot be written."""
+    if path is not None and str(path) != "-" and not path.resolve().parent.is_dir():
+        raise UsageError(f"{path} cannot be written: {path.resolve().parent} is not a folder")
+
+
+def _write(
+    verdict: Verdict, proven: Proven, json_file: Path | None, junit_file: Path | None, report_directory: Path | None
+) -> None:
+    if json_file is not None:
+        text = json.dumps(verdict.as_json(), indent=2, default=str) + "\n"
+        if str(json_file) == "-":
+            click.echo(text, nl=False)
+        else:
+            json_file.write_text(text, encoding="utf-8")
+    if junit_file is not None:
+        junit_file.write_text(junit.render(verdict), encoding="utf-8")
+    if report_directory is not None:
+        page = report.write(verdict, report_directory, proven.logs)
+        words.print(f"report: {page}", markup=False)
+
+
+def _tell_what_is_left(proven: Proven) -> None:
+    if proven.logs is not None:
+        words.print(f"logs: {proven.logs}", markup=False)
+    for container in proven.machines:
+        words.print(f"kept: docker exec -it {container} /bin/bash", markup=False)
+    if proven.machines:
+        words.print("`labrig clean` removes what is kept", markup=False)

@@ -1,0 +1,1 @@
+"""The proof: paths, snapshots, checks, verdict, report."""

@@ -1,0 +1,206 @@
+"""From what happened to answers: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from labrig.ansible.events import Ended
+from labrig.ansible.playbook import PlaybookRun
+from labrig.prove.failures import failed_tasks, headline
+from labrig.prove.verdict import PATH_CHECKS, Check, CheckName, Finding, Ignored, PathName, Result
+from labrig.state.compare import Comparison, Difference, compare
+from labrig.state.explain import sentence
+from labrig.state.model import State
+
+# Reasons are read by people: they name a few, the details have all.
+NAMED = 3
+
+
+def deploys(path: PathName, run: PlaybookRun, timeout: float, step: str) -> Check:
+    """Answer whether the playbook did its work."""
+    if run.ok:
+        return Check("deploys", path, "pass", f"{len(run.tasks)} tasks", run.seconds)
+    prefix = "" if step == "deploy" else f"{step}: "
+    details = failed_tasks(run) or [{"task": "", "path": "", "host": "", "message": run.tail}]
+    return Check("deploys", path, "fail", prefix + headline(run, timeout), run.seconds, details=tuple(details))
+
+
+def skipped(path: PathName, answered: Collection[CheckName], reason: str) -> tuple[Check, ...]:
+    """Return the checks of a path that could not be asked."""
+    return tuple(Check(name, path, "skip", reason) for name in PATH_CHECKS if name not in answered)
+
+
+def idempotent(
+    path: PathName, run: PlaybookRun, before: Mapping[str, State], after: Mapping[str, State], timeout: float
+) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...]]:
+    """Answer whether a second deployment changes nothing, by what Ansible reports AND by what is on the machines.
+
+    A task that reports a change is told apart from a change that no task reports.
+    """
+    if not run.ok:
+        details = tuple(failed_tasks(run))
+        reason = f"the second deployment fails: {headline(run, timeout)}"
+        return Check("idempotent", path, "fail", reason, run.seconds, details=details), (), ()
+    differences, ignored, _ = across(before, after)
+    findings = tuple(
+        Finding(
+            "idempotent",
+            path,
+            one.dimension,
+            key,
+            one.left,
+            one.right,
+            sentence(one, left="before", right="after"),
+            one.package,
+            tasks_on(one, run.tasks),
+        )
+        for key, one in differences
+    )
+    changed = tuple(
+        {
+            "task": task.task,
+            "path": task.path,
+            "host": task.host,
+            "message": "\n".join([task.message, *task.items]).strip(),
+        }
+        for task in run.tasks
+        if task.result == "changed"
+    )
+    result: Result = "fail" if changed or findings else "pass"
+    return (
+        Check("idempotent", path, result, _idempotence(changed, findings), run.seconds, details=changed),
+        findings,
+        ignored,
+    )
+
+
+def _idempotence(changed: Sequence[Mapping[str, Any]], findings: Sequence[Finding]) -> str:
+    if not changed and not findings:
+        return "the second deployment reports no change, and there is none"
+    tasks = _listed(f"'{one['task']}'" for one in changed)
+    things = _listed(one.key for one in findings)
+    if changed and findings:
+        return f"the second deployment changes {things}; tasks that report a change: {tasks}"
+    if changed:
+        return f"the second deployment reports a change although nothing differs: {tasks}"
+    return f"the second deployment changes {things} and no task reports it"
+
+
+def survives_restart(path: PathName, before: Mapping[str, State], after: Mapping[str, State], seconds: float) -> Check:
+    """Answer whether a machine is after a restart what it was before."""
+    differences, _, _ = across(before, after)
+    if not differences:
+        return Check("survives-restart", path, "pass", "the same after a restart", seconds)
+    details = tuple(
+        {
+            "dimension": one.dimension,
+            "key": key,
+            "before": one.left,
+            "after": one.right,
+            "text": sentence(one, left="before", right="after"),
+        }
+        for key, one in differences
+    )
+    return Check(
+        "survives-restart",
+        path,
+        "fail",
+        f"after a restart {_count(details)}: {_first(details)}",
+        seconds,
+        details=details,
+    )
+
+
+def same_state(
+    fresh: Mapping[str, State],
+    upgrade: Mapping[str, State],
+    tasks: Mapping[PathName, Sequence[Ended]],
+    elapsed: Callable[[], float],
+) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...], int]:
+    """Answer whether both paths led to the same state; also what differs, what rules hid, how much was compared."""
+    differences, ignored, compared = across(fresh, upgrade)
+    findings = tuple(
+        Finding(
+            "same-state",
+            None,
+            one.dimension,
+            key,
+            one.left,
+            one.right,
+            sentence(one),
+            one.package,
+            tuple({"on": path, **task} for path in ("fresh", "upgrade") for task in tasks_on(one, tasks.get(path, ()))),
+        )
+        for key, one in differences
+    )
+    seconds = elapsed()
+    if not findings:
+        check = Check("same-state", None, "pass", f"{compared} things compared, none differs", seconds)
+    else:
+        texts = [{"text": finding.text} for finding in findings]
+        check = Check("same-state", None, "fail", f"{_count(findings)}: {_first(texts)}", seconds)
+    return check, findings, ignored, compared
+
+
+def across(
+    left: Mapping[str, State], right: Mapping[str, State]
+) -> tuple[list[tuple[str, Difference]], tuple[Ignored, ...], int]:
+    """Compare the machines of two sets, each with its namesake.
+
+    Returns:
+        Each difference with its key, which names the machine where there are several; what rules hid; how many
+        things were compared.
+    """
+    differences: list[tuple[str, Difference]] = []
+    counts: dict[tuple[str, str], int] = {}
+    compared = 0
+    for name, state in left.items():
+        found: Comparison = compare(state, right[name])
+        compared += found.compared
+        prefix = f"{name}: " if len(left) > 1 else ""
+        differences += [(f"{prefix}{one.key or one.dimension}", one) for one in found.differences]
+        for applied in found.ignored:
+            counts[applied.rule, applied.reason] = counts.get((applied.rule, applied.reason), 0) + applied.count
+    ignored = tuple(Ignored(rule, reason, count) for (rule, reason), count in sorted(counts.items()))
+    return differences, ignored, compared
+
+
+def tasks_on(difference: Difference, tasks: Iterable[Ended]) -> tuple[dict[str, Any], ...]:
+    """Return the tasks that name what differs: its path, its package, its unit or its account.
+
+    Names are those of a task's own arguments and results, so what a command does besides them is not found.
+    """
+    return tuple(
+        {"task": task.task, "role": task.role, "path": task.path, "result": task.result}
+        for task in tasks
+        if task.result in ("ok", "changed") and _names(task, difference)
+    )
+
+
+def _names(task: Ended, difference: Difference) -> bool:
+    if difference.dimension == "file":
+        return difference.key in task.paths
+    action = task.action.rsplit(".", 1)[-1]
+    short = difference.key.removesuffix(".service")
+    wanted = {
+        "package": ("apt", "package", "dnf", "yum", "pip", "apt_key"),
+        "unit": ("service", "systemd", "systemd_service", "sysvinit"),
+        "user": ("user",),
+        "group": ("group",),
+    }.get(difference.dimension, ())
+    return action in wanted and bool({difference.key, short} & {name.split("=")[0] for name in task.names})
+
+
+def _count(found: Sequence[Any]) -> str:
+    return "1 thing differs" if len(found) == 1 else f"{len(found)} things differ"
+
+
+def _first(details: Sequence[Mapping[str, Any]]) -> str:
+    return "; ".join(str(one["text"]) for one in details[:NAMED]) + (" ..." if len(details) > NAMED else "")
+
+
+def _listed(names: Iterable[str]) -> str:
+    all_names = list(dict.fromkeys(names))
+    more = f" and {len(all_names) - NAMED} more" if len(all_names) > NAMED else ""
+    return ", ".join(all_names[:NAMED]) + more

@@ -1,0 +1,101 @@
+"""labrig.yml: a project's own settings. A project needs none."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from labrig.errors import UsageError
+
+FILE = "labrig.yml"
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration(text: str | float) -> timedelta:
+    """Return the time that ``90s``, ``30m``, ``2h``, ``7d`` or a number of seconds stands for.
+
+    Raises:
+        ValueError: It stands for none, or for none at all.
+    """
+    match = _DURATION.fullmatch(str(text).strip())
+    if match is None or float(match[1]) == 0:
+        raise ValueError(f"expected a time such as 90s, 30m or 2h, found {text!r}")
+    return timedelta(seconds=float(match[1]) * _SECONDS[match[2] or "s"])
+
+
+class Configuration(BaseModel):
+    """The content of labrig.yml.
+
+    Attributes:
+        scenario: The Molecule scenario to prove where there are several.
+        production: A git ref or an image: production's state.
+        main: The branch that production is deployed from.
+        images: Image names, or patterns of them, that a scenario has, with the image to use instead.
+        timeout: How long a path may take.
+        restart: Whether machines are restarted and must be the same after it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scenario: str | None = None
+    production: str | None = None
+    main: str | None = None
+    images: dict[str, str] = Field(default_factory=dict)
+    timeout: timedelta = timedelta(minutes=30)
+    restart: bool = True
+
+    @field_validator("timeout", mode="before")
+    @classmethod
+    def _read_duration(cls, value: Any) -> Any:
+        return duration(value) if isinstance(value, str | int | float) else value
+
+
+def read(project: Path) -> Configuration:
+    """Return a project's settings; keys that begin with ``x-`` are the project's own.
+
+    Raises:
+        UsageError: The file is not YAML, or has an unknown key or value; with the nearest known name.
+    """
+    path = project / FILE
+    if not path.exists():
+        return Configuration()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise UsageError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{path}: expected a mapping, found {type(content).__name__}")
+    content = {key: value for key, value in content.items() if not str(key).startswith("x-")}
+    known = list(Configuration.model_fields)
+    for key in content:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise UsageError(
+                f"{path}:{_line(path, str(key))}: unknown key {key!r}", hint=f"{meant}known keys: {', '.join(known)}"
+            )
+    try:
+        return Configuration.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise UsageError(f"{path}:{_line(path, key)}: {'.'.join(map(str, first['loc']))}: {reason}") from error
+
+
+def _line(path: Path, key: str) -> int:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next(
+        (number for number, line in enumerate(lines, 1) if re.match(rf"['\"]?{re.escape(key)}['\"]?\s*:", line)), 1
+    )

@@ -1,0 +1,49 @@
+"""A verdict as JUnit XML, which every CI server reads: a suite for each path, a case for each check."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from labrig.prove.verdict import Check, Verdict
+
+
+def render(verdict: Verdict) -> str:
+    """Return the document."""
+    root = Element(
+        "testsuites", name=f"labrig prove {verdict.project}/{verdict.scenario}", time=f"{verdict.seconds:.3f}"
+    )
+    for path in ("fresh", "upgrade", None):
+        checks = [check for check in verdict.checks if check.path == path]
+        suite = SubElement(
+            root, "testsuite", name=path or "both", tests=str(len(checks)), time=f"{sum(c.seconds for c in checks):.3f}"
+        )
+        for result, attribute in (("fail", "failures"), ("error", "errors"), ("skip", "skipped")):
+            suite.set(attribute, str(sum(check.result == result for check in checks)))
+        for check in checks:
+            _case(suite, check, verdict)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _case(suite: Element, check: Check, verdict: Verdict) -> None:
+    name = f"{verdict.project}.{verdict.scenario}.{check.path or 'both'}"
+    case = SubElement(suite, "testcase", classname=name, name=check.name, time=f"{check.seconds:.3f}")
+    tags = {"fail": "failure", "error": "error", "skip": "skipped"}
+    if check.result in tags:
+        SubElement(case, tags[check.result], message=_printable(check.reason)).text = _printable(_body(check, verdict))
+
+
+def _body(check: Check, verdict: Verdict) -> str:
+    lines = [finding.text for finding in verdict.findings if (finding.check, finding.path) == (check.name, check.path)]
+    lines += ["  ".join(f"{key}: {value}" for key, value in detail.items() if value) for detail in check.details]
+    return "\n".join(lines)
+
+
+def _printable(text: str) -> str:
+    """Return text without the characters that XML cannot hold."""
+    return "".join(
+        char
+        for char in text
+        if char in "\t\n\r" or " " <= char <= "\ud7ff" or "\ue000" <= char <= "\ufffd" or char > "\uffff"
+    )

@@ -1,0 +1,222 @@
+"""Taking one path: from a machine that boots to the answers of its four checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from labrig import clock
+from labrig.ansible import playbook, requirements, workspace
+from labrig.ansible.events import Ended, Event, Started
+from labrig.ansible.playbook import PlaybookRun
+from labrig.ansible.scenario import Scenario
+from labrig.ansible.workspace import Workspace
+from labrig.engine.client import START_ENGINE, is_answering
+from labrig.engine.machines import Machine
+from labrig.errors import EnvironmentFailed
+from labrig.prove import checks, platforms, verification
+from labrig.prove.failures import environment_failure
+from labrig.prove.run import Run, Say
+from labrig.prove.verdict import Check, Finding, Ignored, PathName
+from labrig.state import capture
+from labrig.state.model import State
+
+States = Mapping[str, State]
+"""The states of a path's machines at one moment, by the machines' names."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a path begins.
+
+    Attributes:
+        name: fresh or upgrade.
+        images: The image of each platform's machine.
+        addresses: Addresses that files on the machines may hold from when their snapshots were made.
+        prepare: Whether the scenario's preparation is still to be done on them.
+    """
+
+    name: PathName
+    images: Mapping[str, str]
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    prepare: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a path.
+
+    Attributes:
+        deployed: The states after the first deployment; None where it failed.
+        tasks: What the first deployment did.
+        logs: What was printed, by file name.
+    """
+
+    path: PathName
+    checks: tuple[Check, ...]
+    deployed: States | None
+    findings: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...]
+    tasks: tuple[Ended, ...]
+    logs: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What holds for both paths of a proof.
+
+    Attributes:
+        origin: The project's folder as the user has it.
+        environment: The environment that labrig was called with.
+        timeout: Seconds that a path may take.
+        restart: Whether machines are restarted at the end.
+    """
+
+    scenario: Scenario
+    origin: Path
+    environment: Mapping[str, str]
+    timeout: float
+    restart: bool
+
+
+class PathTaken:
+    """One path while it is taken."""
+
+    def __init__(self, run: Run, terms: Terms, start: Start, say: Say, on_check: Callable[[Check], None]) -> None:
+        self._run = run
+        self._terms = terms
+        self._start = start
+        self._name = start.name
+        self._say = say
+        self._on_check = on_check
+        self._checks: list[Check] = []
+        self._logs: dict[str, Path] = {}
+        self._machines: list[Machine] = []
+        self._deadline = clock.monotonic() + terms.timeout
+
+    def take(self) -> Outcome:
+        """Take the path from its start to its end.
+
+        Raises:
+            EnvironmentFailed: The surroundings failed, so that nothing can be said of the change.
+        """
+        space = self._boot()
+        playbooks = self._terms.scenario.playbooks
+        if self._start.prepare and "prepare" in playbooks:
+            prepared = self._play(space, "prepare", playbooks["prepare"])
+            if not prepared.ok:
+                self._answer(checks.deploys(self._name, prepared, self._terms.timeout, "prepare"))
+                return self._stop("the machine could not be prepared")
+
+        first = self._play(space, "deploy", playbooks["converge"])
+        self._answer(checks.deploys(self._name, first, self._terms.timeout, "deploy"))
+        if not first.ok:
+            return self._stop("it does not deploy")
+        deployed = self._capture()
+
+        second = self._play(space, "deploy-again", playbooks["converge"], again=True)
+        again = self._capture()
+        idempotent, findings, ignored = checks.idempotent(self._name, second, deployed, again, self._terms.timeout)
+        self._answer(idempotent)
+
+        self._step("verify")
+        verified = verification.verify(
+            space, self._name, self._run.processes, self._deadline, lambda step, path: self._play(space, step, path)
+        )
+        self._answer(verified)
+
+        if self._terms.restart:
+            # Tests may leave something; a restart is not to blame for that.
+            self._answer(self._survives_restart(again if verified.result == "skip" else self._capture()))
+        else:
+            self._answer(Check("survives-restart", self._name, "skip", "left out as asked"))
+        self._step("done")
+        return Outcome(self._name, tuple(self._checks), deployed, findings, ignored, first.tasks, self._logs)
+
+    def _boot(self) -> Workspace:
+        terms = self._terms
+        self._step("boot")
+        networks = self._run.create_networks(platforms.network_names(terms.scenario.platforms), self._name)
+        for platform in terms.scenario.platforms:
+            spec = platforms.machine(platform, self._start.images[platform.name], networks)
+            self._machines.append(self._run.start_machine(spec, self._name))
+        containers = {machine.name: machine.container for machine in self._machines}
+        folder = self._run.folder / self._name
+        space = workspace.lay_out(terms.scenario, folder, containers, terms.origin, terms.environment)
+        requirements.check(space)
+        return space
+
+    def _play(self, space: Workspace, step: str, playbook_path: Path, *, again: bool = False) -> PlaybookRun:
+        def on_event(event: Event) -> None:
+            if isinstance(event, Started):
+                self._step(step, event.task)
+
+        self._step(step)
+        left = max(1.0, self._deadline - clock.monotonic())
+        done = playbook.run(
+            space, playbook_path, name=step, processes=self._run.processes, timeout=left, again=again, on_event=on_event
+        )
+        self._logs[f"{self._name}-{step}.log"] = done.log
+        if not done.ok:
+            failure = environment_failure(done, space) or self._lost()
+            if failure is not None:
+                raise failure
+        return done
+
+    def _capture(self) -> States:
+        self._step("capture")
+        self._run.check()
+        addresses = {
+            machine.name: (*machine.addresses(), *self._start.addresses.get(machine.name, ()))
+            for machine in self._machines
+        }
+        states = {}
+        for machine in self._machines:
+            machine.settle()
+            others = {
+                address: other for other, known in addresses.items() if other != machine.name for address in known
+            }
+            asked = capture.request(own_addresses=addresses[machine.name], peers=others)
+            states[machine.name] = capture.capture(
+                machine.stream, asked=asked, python=machine.python(), source=f"the state of machine {machine.name}"
+            )
+        return states
+
+    def _survives_restart(self, before: States) -> Check:
+        self._step("restart")
+        began = clock.monotonic()
+        try:
+            for machine in self._machines:
+                machine.restart()
+        except EnvironmentFailed as error:
+            self._run.check()
+            if not is_answering(self._run.client):
+                raise
+            reason = f"a machine does not boot again: {error.message}"
+            return Check("survives-restart", self._name, "fail", reason, clock.monotonic() - began)
+        after = self._capture()
+        return checks.survives_restart(self._name, before, after, clock.monotonic() - began)
+
+    def _lost(self) -> EnvironmentFailed | None:
+        """Return why nothing can be said of the change if the engine or a machine is gone."""
+        self._run.check()
+        if not is_answering(self._run.client):
+            return EnvironmentFailed("the Docker Engine does not answer any more", hint=START_ENGINE)
+        gone = [machine.name for machine in self._machines if not machine.is_running()]
+        if gone:
+            return EnvironmentFailed(f"machine {gone[0]} has stopped while it was deployed to")
+        return None
+
+    def _stop(self, reason: str) -> Outcome:
+        for check in checks.skipped(self._name, {check.name for check in self._checks}, reason):
+            self._answer(check)
+        self._step("done")
+        return Outcome(self._name, tuple(self._checks), None, (), (), (), self._logs)
+
+    def _answer(self, check: Check) -> None:
+        self._checks.append(check)
+        self._on_check(check)
+
+    def _step(self, step: str, task: str = "") -> None:
+        self._say(self._name, step, task)

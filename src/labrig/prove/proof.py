@@ -1,0 +1,276 @@
+"""The proof: both paths at once, then the comparison, then the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from labrig import clock
+from labrig.ansible import scenario as scenarios
+from labrig.ansible.events import Ended
+from labrig.ansible.scenario import Scenario
+from labrig.engine.machines import require_image
+from labrig.errors import EnvironmentFailed, LabrigError, UsageError
+from labrig.prove import checks, configuration, platforms, production, snapshots
+from labrig.prove.configuration import Configuration
+from labrig.prove.path import Outcome, PathTaken, Start, Terms
+from labrig.prove.production import Chosen, FromImages
+from labrig.prove.repository import NO_HEAD, Repository
+from labrig.prove.run import Run, Say
+from labrig.prove.snapshots import Snapshot
+from labrig.prove.verdict import PATHS, Check, Finding, Ignored, PathName, Verdict
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a proof was asked for; what is None comes from labrig.yml or from the project itself."""
+
+    project: Path
+    scenario: str | None = None
+    production: str | None = None
+    playbook: Path | None = None
+    image: str | None = None
+    images: Mapping[str, str] = field(default_factory=dict)
+    keep: bool = False
+    timeout: float | None = None
+    restart: bool | None = None
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A verdict with what goes beside it.
+
+    Attributes:
+        logs: The folder of all that was said; None for a proof that went well.
+        machines: The containers that were kept.
+    """
+
+    verdict: Verdict
+    logs: Path | None
+    machines: tuple[str, ...]
+
+
+OnCheck = Callable[[Check], None]
+ImageOf = Callable[[str], str]
+
+
+def load(options: Options, environment: Mapping[str, str]) -> tuple[Scenario, Configuration]:
+    """Read the project: its settings and the scenario to prove.
+
+    Raises:
+        UsageError: There is none, or it cannot be read.
+    """
+    project = options.project.resolve()
+    if not project.is_dir():
+        raise UsageError(f"{options.project} is not a folder", hint="name the project's folder with --project DIR")
+    settings = configuration.read(project)
+    if options.playbook is not None:
+        if options.image is None:
+            raise UsageError(
+                "--playbook needs an image for its machine",
+                hint="add --image NAME, for example labrig/debian-12:latest",
+            )
+        playbook = options.playbook if options.playbook.is_absolute() else project / options.playbook
+        if not playbook.is_file():
+            raise UsageError(f"playbook {playbook} does not exist")
+        if not playbook.resolve().is_relative_to(project):
+            raise UsageError(
+                f"playbook {playbook} is not in the project {project}", hint="name the project with --project DIR"
+            )
+        return scenarios.of_playbook(project, playbook, options.image), settings
+    file = scenarios.choose(project, options.scenario or settings.scenario)
+    return scenarios.load(project, file, environment), settings
+
+
+def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_check: OnCheck) -> Proven:
+    """Prove the project's change.
+
+    Args:
+        options: What is proven, against what.
+        environment: The environment that labrig was called with.
+        say: Called with path and step as each step begins, from several threads.
+        on_check: Called with each check as it is answered.
+
+    Raises:
+        UsageError: The call or the project is wrong; nothing was started.
+        EnvironmentFailed: There is no engine.
+        KeyboardInterrupt: The user asked to stop; everything is removed.
+    """
+    began = clock.monotonic()
+    scenario, settings = load(options, environment)
+    substitutions = {**settings.images, **options.images}
+
+    def image_of(image: str) -> str:
+        return platforms.image_for(image, substitutions)
+
+    repository = Repository.of(scenario.project)
+    project = scenario.project.name
+    with Run(project, keep=options.keep) as run:
+        chosen = production.choose(
+            run.client,
+            scenario,
+            repository,
+            asked=options.production,
+            configured=settings.production,
+            main=settings.main,
+        )
+        terms = Terms(
+            scenario,
+            origin=scenario.project,
+            environment=environment,
+            timeout=options.timeout or settings.timeout.total_seconds(),
+            restart=settings.restart if options.restart is None else options.restart,
+        )
+        outcome = _Proof(run, chosen, repository, terms, image_of=image_of, say=say, on_check=on_check).take()
+        verdict = Verdict(
+            project=project,
+            scenario=scenario.name,
+            platform=", ".join(image_of(platform.image) for platform in scenario.platforms),
+            head=repository.head() if repository else NO_HEAD,
+            production=chosen.production,
+            seconds=clock.monotonic() - began,
+            checks=outcome.checks,
+            findings=outcome.findings,
+            compared=outcome.compared,
+            ignored=outcome.ignored,
+        )
+        logs = run.save_logs(outcome.logs) if verdict.decision != "proven" else None
+        return Proven(verdict, logs, tuple(machine.container for machine in run.machines) if options.keep else ())
+
+
+@dataclass(frozen=True)
+class _Answers:
+    checks: tuple[Check, ...]
+    findings: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...]
+    compared: int
+    logs: Mapping[str, Path]
+
+
+class _Proof:
+    """The two paths of one proof, and what comes of them."""
+
+    def __init__(
+        self,
+        run: Run,
+        chosen: Chosen,
+        repository: Repository | None,
+        terms: Terms,
+        *,
+        image_of: ImageOf,
+        say: Say,
+        on_check: OnCheck,
+    ) -> None:
+        self._run = run
+        self._chosen = chosen
+        self._repository = repository
+        self._terms = terms
+        self._image_of = image_of
+        self._say = say
+        self._on_check = on_check
+
+    def take(self) -> _Answers:
+        """Take both paths at once and compare what they led to."""
+        images = {platform.name: self._image_of(platform.image) for platform in self._terms.scenario.platforms}
+        for image in dict.fromkeys(images.values()):
+            require_image(self._run.client, image)
+        with ThreadPoolExecutor(max_workers=len(PATHS), thread_name_prefix="path") as pool:
+            futures: dict[PathName, Future[Outcome]] = {
+                "fresh": pool.submit(self._path, Start("fresh", images)),
+                "upgrade": pool.submit(self._upgrade),
+            }
+            try:
+                wait(futures.values(), return_when=FIRST_EXCEPTION)
+                if any(future.done() and future.exception() for future in futures.values()):
+                    # Nothing will be proven any more: what the other path finds would come too late.
+                    self._run.cancel()
+            except KeyboardInterrupt:
+                self._run.cancel()
+                raise
+        return self._answers(futures)
+
+    def _path(self, start: Start) -> Outcome:
+        return PathTaken(self._run, self._terms, start, self._say, self._on_check).take()
+
+    def _upgrade(self) -> Outcome:
+        found = self._production_snapshots()
+        prepared = snapshots.preparation(self._terms.scenario)
+        start = Start(
+            "upgrade",
+            images={name: snapshot.image for name, snapshot in found.items()},
+            addresses={name: snapshot.addresses for name, snapshot in found.items()},
+            # Both paths stand on the same ground: what was prepared otherwise, or elsewhere, is prepared again.
+            prepare=any(snapshot.prepared != prepared for snapshot in found.values()),
+        )
+        return self._path(start)
+
+    def _production_snapshots(self) -> Mapping[str, Snapshot]:
+        chosen = self._chosen
+        if isinstance(chosen, FromImages):
+            return chosen.snapshots
+        assert self._repository is not None  # noqa: S101  # a ref is of a repository
+        terms = self._terms
+        folder = self._run.folder / "production-tree"
+        source = production.source(chosen, terms.scenario, self._repository, folder, terms.environment, self._image_of)
+        return snapshots.build(self._run, source, terms.origin, terms.environment, timeout=terms.timeout, say=self._say)
+
+    def _answers(self, futures: Mapping[PathName, Future[Outcome]]) -> _Answers:
+        found: list[Check] = []
+        findings: list[Finding] = []
+        ignored: list[Ignored] = []
+        logs: dict[str, Path] = {}
+        outcomes: dict[PathName, Outcome] = {}
+        failure = self._failure(futures)
+        for path, future in futures.items():
+            if future.exception() is None:
+                outcomes[path] = future.result()
+                found += future.result().checks
+                findings += future.result().findings
+                ignored += future.result().ignored
+                logs.update(future.result().logs)
+            else:
+                own = future.exception() is failure
+                reason = _words(failure) if own else "stopped: the other path could not be taken"
+                found.append(Check("deploys", path, "error" if own else "skip", reason))
+                found += checks.skipped(path, {"deploys"}, "the path could not be taken")
+        same, more, hidden, compared = self._same_state(outcomes)
+        self._on_check(same)
+        return _Answers((*found, same), (*findings, *more), _summed([*ignored, *hidden]), compared, logs)
+
+    def _failure(self, futures: Mapping[PathName, Future[Outcome]]) -> BaseException | None:
+        """Return what ended the proof: the first error that is no consequence of stopping the other path."""
+        errors = [error for error in (future.exception() for future in futures.values()) if error is not None]
+        for error in errors:
+            if not isinstance(error, LabrigError):
+                raise error
+            if isinstance(error, UsageError):
+                raise error
+        return next((error for error in errors if isinstance(error, EnvironmentFailed)), errors[0] if errors else None)
+
+    def _same_state(
+        self, outcomes: Mapping[PathName, Outcome]
+    ) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...], int]:
+        states = {path: outcome.deployed for path, outcome in outcomes.items() if outcome.deployed is not None}
+        missing = [path for path in PATHS if path not in states]
+        if missing:
+            reason = f"there is no state of {' and '.join(missing)} to compare"
+            return Check("same-state", None, "skip", reason), (), (), 0
+        self._say("both", "compare", "")
+        began = clock.monotonic()
+        tasks: dict[PathName, tuple[Ended, ...]] = {path: outcome.tasks for path, outcome in outcomes.items()}
+        return checks.same_state(states["fresh"], states["upgrade"], tasks, lambda: clock.monotonic() - began)
+
+
+def _words(error: BaseException | None) -> str:
+    if isinstance(error, LabrigError):
+        return error.message + (f" (hint: {error.hint})" if error.hint else "")
+    return str(error)
+
+
+def _summed(ignored: list[Ignored]) -> tuple[Ignored, ...]:
+    counts: dict[tuple[str, str], int] = {}
+    for one in ignored:
+        counts[one.rule, one.reason] = counts.get((one.rule, one.reason), 0) + one.count
+    return tuple(Ignored(rule, reason, count) for (rule, reason), count in sorted(counts.items()))

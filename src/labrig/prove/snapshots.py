@@ -1,0 +1,267 @@
+"""Snapshots: production's state, deployed from a git ref and kept as images."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from docker import DockerClient
+
+from labrig import __version__, clock
+from labrig.ansible import playbook, workspace
+from labrig.ansible.events import Event, Started
+from labrig.ansible.scenario import Scenario
+from labrig.engine import ownership
+from labrig.engine.client import engine_errors, is_full_disk
+from labrig.engine.images import look_up
+from labrig.engine.machines import Machine, require_image
+from labrig.errors import EnvironmentFailed
+from labrig.prove import platforms
+from labrig.prove.failures import failed_tasks, headline, missing_content
+from labrig.prove.run import Run, Say
+
+REPOSITORY = "labrig/snapshot"
+SNAPSHOT = ownership.PREFIX + "snapshot."
+KEY = SNAPSHOT + "key"
+PLATFORM = SNAPSHOT + "platform"
+SCENARIO = SNAPSHOT + "scenario"
+REF = SNAPSHOT + "ref"
+COMMIT = SNAPSHOT + "commit"
+DEFINITION = SNAPSHOT + "definition"
+PREPARED = SNAPSHOT + "prepared"
+PACKAGES = SNAPSHOT + "packages"
+ADDRESSES = SNAPSHOT + "addresses"
+
+# Archives move: what was installed from them longer ago is deployed anew.
+FRESH_FOR = timedelta(hours=24)
+STORED_FOR = timedelta(days=14)
+_LIST_PACKAGES = (
+    "dpkg-query -W -f '${Package}=${Version}\\n' 2>/dev/null || rpm -qa --qf '%{NAME}=%{VERSION}-%{RELEASE}\\n'"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a snapshot is made of.
+
+    Attributes:
+        ref: The ref as it was named.
+        commit: The commit that it stands for.
+        scenario: The scenario as it is in that commit's tree.
+        images: The base image of each platform.
+    """
+
+    ref: str
+    commit: str
+    scenario: Scenario
+    images: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The image of one machine in production's state."""
+
+    platform: str
+    image: str
+    id: str
+    labels: Mapping[str, str]
+
+    @property
+    def prepared(self) -> str | None:
+        """The digest of the preparation that the machine had; None for an image that labrig did not make."""
+        return self.labels.get(PREPARED)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that the machine had when it was deployed; files may hold them."""
+        return tuple(filter(None, self.labels.get(ADDRESSES, "").split(",")))
+
+
+def preparation(scenario: Scenario) -> str:
+    """Return a digest of the scenario's prepare playbook; of none, a digest too."""
+    path = scenario.playbooks.get("prepare")
+    return hashlib.sha256(path.read_bytes() if path else b"").hexdigest()[:16]
+
+
+def definition(client: DockerClient, source: Source) -> str:
+    """Return the hash of what decides a snapshot: its base images, the commit, the scenario, and labrig itself."""
+    facts = {
+        "labrig": __version__,
+        "commit": source.commit,
+        "scenario": source.scenario.name,
+        "molecule.yml": source.scenario.text.replace(str(source.scenario.project), "."),
+        "playbook": source.scenario.playbooks["converge"].name,
+        "images": {name: require_image(client, image) for name, image in sorted(source.images.items())},
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def find(
+    client: DockerClient, key: str, platforms_wanted: tuple[str, ...], *, max_age: timedelta | None = FRESH_FOR
+) -> dict[str, Snapshot] | None:
+    """Return the stored snapshots of a definition, one for each platform, or None if one is missing or too old."""
+    found: dict[str, Snapshot] = {}
+    for name in platforms_wanted:
+        snapshot = of_image(client, f"{REPOSITORY}:{key}-{_tag(name)}", name)
+        if snapshot is None or (max_age is not None and _age(snapshot.labels) > max_age):
+            return None
+        found[name] = snapshot
+    return found
+
+
+def of_image(client: DockerClient, image: str, platform: str) -> Snapshot | None:
+    """Return an image as a snapshot of a platform; None if the engine does not have it."""
+    identifier = look_up(client, image)
+    if identifier is None:
+        return None
+    with engine_errors(f"look at image {image}"):
+        labels = client.api.inspect_image(identifier)["Config"].get("Labels") or {}
+    return Snapshot(platform, image, identifier, labels)
+
+
+def build(
+    run: Run,
+    source: Source,
+    origin: Path,
+    environment: Mapping[str, str],
+    *,
+    timeout: float,
+    say: Say,
+    max_age: timedelta | None = FRESH_FOR,
+) -> dict[str, Snapshot]:
+    """Return the snapshots of a source, deployed now unless they are stored already.
+
+    Raises:
+        EnvironmentFailed: The ref does not deploy: there is no state of production to upgrade from.
+    """
+    key = definition(run.client, source)
+    names = tuple(platform.name for platform in source.scenario.platforms)
+    with _one_at_a_time(key):
+        stored = find(run.client, key, names, max_age=max_age)
+        if stored is not None:
+            return stored
+        return _deploy(run, source, key, origin, environment, timeout, say)
+
+
+def _deploy(
+    run: Run, source: Source, key: str, origin: Path, environment: Mapping[str, str], timeout: float, say: Say
+) -> dict[str, Snapshot]:
+    step = f"production {source.commit[:12]}"
+    say("upgrade", step, "")
+    scenario = source.scenario
+    networks = run.create_networks(platforms.network_names(scenario.platforms), "production")
+    machines: dict[str, Machine] = {}
+    for platform in scenario.platforms:
+        spec = platforms.machine(platform, source.images[platform.name], networks)
+        machines[platform.name] = run.start_machine(spec, "production")
+    space = workspace.lay_out(
+        scenario,
+        run.folder / "production",
+        {name: machine.container for name, machine in machines.items()},
+        origin,
+        environment,
+    )
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Started):
+            say("upgrade", step, event.task)
+
+    deadline = clock.monotonic() + timeout
+    for name, step in (("prepare", "prepare"), ("converge", "deploy")):
+        path = scenario.playbooks.get(name)
+        if path is None:
+            continue
+        left = deadline - clock.monotonic()
+        done = playbook.run(space, path, name=step, processes=run.processes, timeout=left, on_event=on_event)
+        if not done.ok:
+            _raise_not_built(run, space, source, done, step, timeout)
+    return {name: _keep(run, source, key, machine) for name, machine in machines.items()}
+
+
+def _raise_not_built(
+    run: Run, space: workspace.Workspace, source: Source, done: playbook.PlaybookRun, step: str, timeout: float
+) -> None:
+    missing = missing_content(done, space)
+    if missing is not None:
+        raise missing
+    said = headline(done, timeout)
+    logs = run.save_logs({f"production-{step}.log": done.log})
+    hint = (
+        "free some disk space"
+        if is_full_disk(said + done.tail)
+        else (f"name another state of production with --production REF or IMAGE; all that was said is in {logs}")
+    )
+    details = "".join(
+        f"\n  {task['task']} ({task['path'] or 'no file'}), on {task['host']}: {task['message']}"
+        for task in failed_tasks(done)
+    )
+    raise EnvironmentFailed(
+        f"production's state could not be made: {source.ref} ({source.commit[:12]}) does not {step} on a blank "
+        f"machine: {said}{details}",
+        hint=hint,
+    )
+
+
+def _keep(run: Run, source: Source, key: str, machine: Machine) -> Snapshot:
+    run.check()
+    machine.settle()
+    packages = machine.execute(["/bin/sh", "-c", _LIST_PACKAGES]).stdout.decode(errors="replace").split()
+    labels = {
+        # The run is left out: a stored snapshot belongs to no run, and is not swept with one.
+        **ownership.labels(kind="snapshot", project=run.project, expires=clock.now() + STORED_FOR),
+        KEY: key,
+        PLATFORM: machine.name,
+        SCENARIO: source.scenario.name,
+        REF: source.ref,
+        COMMIT: source.commit,
+        DEFINITION: key,
+        PREPARED: preparation(source.scenario),
+        ADDRESSES: ",".join(machine.addresses()),
+        PACKAGES: " ".join(sorted(packages)),
+    }
+    # Shut down in order, so that databases are whole and what is left in memory is gone.
+    machine.stop()
+    tag = f"{key}-{_tag(machine.name)}"
+    identifier = machine.commit(REPOSITORY, tag, labels)
+    if not run.keep:
+        machine.remove()
+    return Snapshot(machine.name, f"{REPOSITORY}:{tag}", identifier, labels)
+
+
+def stored(client: DockerClient) -> list[Snapshot]:
+    """Return all snapshots on the engine, newest first."""
+    with engine_errors("list snapshots"):
+        found = client.api.images(filters={"label": f"{ownership.KIND}=snapshot"})
+    snapshots = [
+        Snapshot(image["Labels"].get(PLATFORM, ""), name, image["Id"], image["Labels"])
+        for image in found
+        for name in image["RepoTags"] or [image["Id"]]
+    ]
+    return sorted(snapshots, key=lambda one: one.labels.get(ownership.CREATED, ""), reverse=True)
+
+
+def _age(labels: Mapping[str, str]) -> timedelta:
+    try:
+        return clock.now() - datetime.fromisoformat(labels.get(ownership.CREATED, ""))
+    except (ValueError, TypeError):
+        return timedelta.max
+
+
+def _tag(name: str) -> str:
+    return "".join(char if char.isalnum() or char in "-_." else "-" for char in name)
+
+
+@contextmanager
+def _one_at_a_time(key: str) -> Iterator[None]:
+    """Let one process at a time build a snapshot; the others wait and find it."""
+    folder = ownership.cache_directory() / "snapshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{key}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

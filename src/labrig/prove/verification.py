@@ -1,0 +1,164 @@
+"""Running a scenario's own tests on a path's machines: verify.yml, Testinfra files, or both."""
+
+from __future__ import annotations
+
+import glob
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from labrig import clock
+from labrig.ansible.playbook import PlaybookRun, Processes
+from labrig.ansible.scenario import Scenario
+from labrig.ansible.workspace import Workspace
+from labrig.errors import EnvironmentFailed, Interrupted
+from labrig.prove.failures import failed_tasks, headline
+from labrig.prove.verdict import Check, PathName
+
+MESSAGE_LIMIT = 2000
+# pytest's own exit codes.
+PASSED, FAILED, NOTHING_COLLECTED = 0, 1, 5
+COLLECTION_FAILED = 2
+
+
+def verify(
+    space: Workspace, path: PathName, processes: Processes, deadline: float, play: Callable[[str, Path], PlaybookRun]
+) -> Check:
+    """Run what the scenario has to verify its machines.
+
+    Args:
+        space: The path's workspace.
+        path: Which path it is.
+        processes: Who ends the tests if the run is interrupted.
+        deadline: When they have to be done, on the monotonic clock.
+        play: Runs a playbook on the path's machines.
+    """
+    began = clock.monotonic()
+    scenario = space.scenario
+    tests = test_files(scenario)
+    playbook = scenario.playbooks.get("verify")
+    if not tests and playbook is None:
+        return Check("verified", path, "skip", "the scenario has neither Testinfra files nor a verify playbook")
+    details: list[dict[str, Any]] = []
+    reasons: list[str] = []
+    passed = 0
+    failed = False
+    if playbook is not None:
+        played = play("verify", playbook)
+        passed += len(played.tasks)
+        if not played.ok:
+            failed = True
+            reasons.append(f"{playbook.name}: {headline(played, deadline - began)}")
+            details += failed_tasks(played)
+    if tests:
+        done = _testinfra(space, path, tests, processes, deadline)
+        passed += done.passed
+        if done.failures:
+            failed = True
+            reasons.append(done.reason)
+            details += done.failures
+        elif done.nothing and playbook is None:
+            return Check("verified", path, "skip", "pytest collected no test", clock.monotonic() - began)
+    seconds = clock.monotonic() - began
+    if failed:
+        return Check("verified", path, "fail", "; ".join(reasons), seconds, details=tuple(details))
+    return Check("verified", path, "pass", f"{passed} tests", seconds)
+
+
+def test_files(scenario: Scenario) -> list[Path]:
+    """Return the scenario's Testinfra files, as Molecule finds them: ``test_*.py`` below the verifier's folder."""
+    verifier = scenario.verifier
+    found = sorted(verifier.directory.rglob("test_*.py")) if verifier.directory.is_dir() else []
+    for pattern in verifier.additional:
+        found += [Path(one) for one in sorted(glob.glob(str(Path(glob.escape(str(verifier.directory))) / pattern)))]  # noqa: PTH207
+    return list(dict.fromkeys(found))
+
+
+class _Tested:
+    """What pytest found."""
+
+    def __init__(self, passed: int, failures: list[dict[str, Any]], *, nothing: bool = False) -> None:
+        self.passed = passed
+        self.failures = failures
+        self.nothing = nothing
+
+    @property
+    def reason(self) -> str:
+        first = self.failures[0]
+        lines = str(first["message"]).strip().splitlines()
+        said = f": {lines[0]}" if lines else ""
+        if len(self.failures) == 1:
+            return f"{first['test']} fails{said}"
+        return f"{len(self.failures)} tests fail, first {first['test']}{said}"
+
+
+def _testinfra(space: Workspace, path: PathName, tests: list[Path], processes: Processes, deadline: float) -> _Tested:
+    verifier = space.scenario.verifier
+    junit = space.folder / "tests.xml"
+    log = space.folder / "tests.log"
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--connection",
+        "ansible",
+        "--ansible-inventory",
+        str(space.test_inventory),
+        "-p",
+        "no:cacheprovider",
+        f"--junitxml={junit}",
+    ]
+    for key, value in verifier.options.items():
+        if (str(key), value) != ("p", "no:cacheprovider"):
+            command += _option(str(key), value)
+    env = {**space.env, **verifier.env, "PYTHONDONTWRITEBYTECODE": "1", "LABRIG_PATH": path}
+    with (
+        log.open("wb") as output,
+        processes.start([*command, *map(str, tests)], cwd=space.scenario.directory, env=env, output=output) as process,
+    ):
+        try:
+            code = process.wait(max(1.0, deadline - clock.monotonic()))
+        except subprocess.TimeoutExpired:
+            return _Tested(0, [{"test": "Testinfra", "message": "the tests did not finish in time"}])
+    if processes.cancelled:
+        raise Interrupted("interrupted")
+    said = log.read_text(encoding="utf-8", errors="replace")
+    if code == NOTHING_COLLECTED:
+        return _Tested(0, [], nothing=True)
+    if code not in (PASSED, FAILED, COLLECTION_FAILED):
+        raise EnvironmentFailed(
+            f"the tests of the scenario could not be run: pytest ended with {code}:\n{said[-MESSAGE_LIMIT:]}"
+        )
+    passed, failures = _read_junit(junit)
+    if code != PASSED and not failures:
+        failures = [{"test": "Testinfra", "message": said[-MESSAGE_LIMIT:]}]
+    return _Tested(passed, failures)
+
+
+def _read_junit(path: Path) -> tuple[int, list[dict[str, Any]]]:
+    try:
+        root = ElementTree.parse(path).getroot()  # noqa: S314  # pytest wrote it a moment ago
+    except (OSError, ElementTree.ParseError):
+        return 0, []
+    passed = 0
+    failures = []
+    for case in root.iter("testcase"):
+        bad = next((child for child in case if child.tag in ("failure", "error")), None)
+        if bad is not None:
+            message = f"{bad.get('message') or ''}\n{bad.text or ''}".strip()
+            failures.append({"test": case.get("name") or case.get("classname"), "message": message[:MESSAGE_LIMIT]})
+        elif not any(child.tag == "skipped" for child in case):
+            passed += 1
+    return passed, failures
+
+
+def _option(key: str, value: Any) -> list[str]:
+    dashed = f"-{key}" if len(key) == 1 or set(key) == {"v"} else f"--{key}"
+    if value is True:
+        return [dashed]
+    if value is False or value is None:
+        return []
+    return [f"{dashed}={value}"] if dashed.startswith("--") else [dashed, str(value)]
