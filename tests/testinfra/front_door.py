@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _REQUEST = """
 import http.client, json, sys
 connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=5)
-connection.request("GET", sys.argv[2], headers={"Host": sys.argv[1]})
+connection.request(sys.argv[3], sys.argv[2], body=b"." * int(sys.argv[4]), headers={"Host": sys.argv[1]})
 response = connection.getresponse()
 print(json.dumps([response.status, dict(response.getheaders()), response.read().decode()]))
 """
@@ -36,5 +36,13 @@ class FrontDoor:
 
     def get(self, name: str, path: str = "/") -> Response:
         """Ask for a page of the host ``name``; fails the test where nobody answers within five seconds."""
-        status, headers, body = json.loads(self.host.check_output("python3 -c %s %s %s", _REQUEST, name, path))
+        return self._request("GET", name, path, 0)
+
+    def upload(self, name: str, path: str, size: int) -> Response:
+        """Send ``size`` bytes to a host."""
+        return self._request("POST", name, path, size)
+
+    def _request(self, method: str, name: str, path: str, size: int) -> Response:
+        output = self.host.check_output("python3 -c %s %s %s %s %s", _REQUEST, name, path, method, str(size))
+        status, headers, body = json.loads(output)
         return Response(status, {key.lower(): value for key, value in headers.items()}, body)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LOG = "/var/log/edge/access.log"
 
 
-@pytest.mark.parametrize("name", ["nginx", "logrotate"])
+@pytest.mark.parametrize("name", ["nginx", "logrotate", "curl"])
 def test_package_is_installed(host: Host, name: str) -> None:
     assert host.package(name).is_installed
 
@@ -42,6 +42,11 @@ def test_unknown_host_gets_the_splash_page(front_door: FrontDoor, path: str) -> 
     assert response.status == 200
     assert "<h1>Lab</h1>" in response.body
     assert "<p>Nothing is deployed under this name.</p>" in response.body
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_no_answer_tells_the_version_of_nginx(front_door: FrontDoor) -> None:
+    assert front_door.get("hello.lab.example").headers["server"] == "nginx"
 
 
 def test_experiment_in_a_folder_answers_with_its_page(front_door: FrontDoor) -> None:
@@ -59,10 +64,16 @@ def test_experiment_behind_a_port_answers_under_each_of_its_names(front_door: Fr
     assert (response.status, response.body) == (200, "Notes from an application\n")
 
 
+def test_upload_of_two_megabytes_is_not_too_large(front_door: FrontDoor) -> None:
+    # A folder takes no uploads (405); beyond the limit nginx would say 413 before it looks there.
+    assert front_door.upload("hello.lab.example", "/", 2_000_000).status == 405
+
+
 def test_access_log_says_which_host_was_asked_for(host: Host, front_door: FrontDoor) -> None:
     front_door.get("hello.lab.example", "/who-was-asked")
     line = host.check_output("grep -F /who-was-asked %s | tail -n 1", LOG)
-    assert re.match(r'hello\.lab\.example 127\.0\.0\.1 .* "GET /who-was-asked HTTP/1\.1" 404 ', line)
+    request, times = '"GET /who-was-asked HTTP/1.1" 404', r"\d+\.\d{3} -"
+    assert re.fullmatch(rf'hello\.lab\.example 127\.0\.0\.1 .* {re.escape(request)} \d+ "-" "-" {times}', line)
 
 
 def test_access_log_is_for_administrators_only(host: Host) -> None:
@@ -77,6 +88,14 @@ def test_rotation_keeps_two_weeks(host: Host) -> None:
     assert "rotating pattern: /var/log/edge/*.log  after 1 days (14 rotations)" in result.stderr
 
 
-@pytest.mark.parametrize("path", ["/etc/nginx/sites-enabled/default"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/nginx/sites-enabled/default",
+        "/etc/nginx/conf.d/labrig-log.conf",
+        "/etc/nginx/conf.d/labrig-server.conf",
+        "/var/www/html/labrig-splash.html",
+    ],
+)
 def test_what_is_no_longer_wanted_is_gone(host: Host, path: str) -> None:
     assert not host.file(path).exists
