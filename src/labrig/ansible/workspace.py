@@ -86,7 +86,7 @@ def lay_out(
     for name in ("inventory", "tests", "roles", "collections/ansible_collections", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     _write_inventory(scenario, folder / "inventory", containers, _fastest_connection(environment))
-    _write_inventory(scenario, folder / "tests", containers, CLI_CONNECTION)
+    _write_inventory(scenario, folder / "tests", containers, {"ansible_connection": CLI_CONNECTION})
     (folder / "molecule.yml").write_text(scenario.text, encoding="utf-8")
     (folder / "ansible.cfg").write_text(_configuration(scenario), encoding="utf-8")
     _link_own_names(scenario, folder, origin)
@@ -111,9 +111,14 @@ def lay_out(
     )
 
 
-def _fastest_connection(environment: Mapping[str, str]) -> str:
+def _fastest_connection(environment: Mapping[str, str]) -> dict[str, str]:
     host = environment.get("DOCKER_HOST", "")
-    return API_CONNECTION if not host or host.startswith("unix://") else CLI_CONNECTION
+    if not host:
+        return {"ansible_connection": API_CONNECTION}
+    if host.startswith("unix://"):
+        # The plugin does not read the environment.
+        return {"ansible_connection": API_CONNECTION, "ansible_docker_docker_host": host}
+    return {"ansible_connection": CLI_CONNECTION}
 
 
 def _environment(
@@ -203,7 +208,7 @@ def _configuration(scenario: Scenario) -> str:
     return "\n".join(lines)
 
 
-def _write_inventory(scenario: Scenario, folder: Path, containers: Mapping[str, str], connection: str) -> None:
+def _write_inventory(scenario: Scenario, folder: Path, containers: Mapping[str, str], connection: dict[str, str]) -> None:
     groups: dict[str, Any] = {"all": {"vars": MOLECULE_VARS, "hosts": {}}, "ungrouped": {"vars": {}}}
     for platform in scenario.platforms:
         host = _host(platform, containers[platform.name], connection, scenario.connection)
@@ -231,10 +236,10 @@ def _write_inventory(scenario: Scenario, folder: Path, containers: Mapping[str, 
             (folder / kind / str(name)).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
-def _host(platform: Platform, container: str, connection: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def _host(platform: Platform, container: str, connection: dict[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
     user = platform.options.get("user")
     return {
-        "ansible_connection": connection,
+        **connection,
         "ansible_host": container,
         **({"ansible_user": str(user)} if user else {}),
         **options,

@@ -46,20 +46,18 @@ IDLE_COMMAND = ("/bin/sh", "-c", "while true; do sleep 10000; done")
 
 # One exec that waits inside the machine: asking again and again from outside costs 0.06 s a time.
 _WAIT_FOR_BOOT = """
-limit=$1; i=0
-while [ "$i" -lt "$limit" ]; do
-  said=$(timeout "$limit" systemctl is-system-running --wait 2>/dev/null || true)
+end=$(($(date +%s) + $1))
+while :; do
+  left=$((end - $(date +%s))); [ "$left" -gt 0 ] || break
+  said=$(timeout "$left" systemctl is-system-running --wait 2>/dev/null) || :
   case "$said" in
     running) echo running; exit 0 ;;
     degraded|maintenance) echo "$said"; systemctl --failed --plain --no-legend --no-pager; exit 0 ;;
   esac
-  sleep 0.05; i=$((i + 1))
-  [ "$i" -gt 40 ] && sleep 1
+  sleep 0.05
 done
 echo "${said:-no answer}"; systemctl list-jobs --plain --no-legend --no-pager 2>&1; exit 1
 """
-
-
 _FIND_PYTHON = """
 for p in python3 /usr/libexec/platform-python python3.13 python3.12 python3.11 python3.10 python3.9 python3.8; do
   command -v "$p" && exit 0

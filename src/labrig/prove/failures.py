@@ -17,7 +17,7 @@ _MISSING_MODULE = re.compile(
     r"collection ([\w]+\.[\w]+) (?:was|is) not (?:found|installed)",
     re.IGNORECASE,
 )
-_ERROR_LINES = re.compile(r"(?:\[ERROR\]|ERROR!|fatal:)\s*(.*)")
+_ERROR_LINES = re.compile(r"(?:\[ERROR\]:?|ERROR!|fatal:)\s*(?:Task failed: )?(?:Module failed: )?(.*)")
 _ORIGIN = re.compile(r"^Origin: (.+)$", re.MULTILINE)
 _LOST_CONTAINER = re.compile(
     r"no such container|container .* is not running|could not find container|cannot connect to the docker",

@@ -12,7 +12,7 @@ description:
   - Writes one line when a task starts on a host, one when it ended, and one with the totals of each host.
   - C(labrig prove) reads them, so that it need not read the text that Ansible prints for people.
   - Does nothing where no file is named.
-author: The labrig contributors
+author: The labrig contributors (@labrig)
 options:
   events_file:
     description: The file that the lines are appended to.

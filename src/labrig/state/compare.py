@@ -1,0 +1,187 @@
+"""Comparing two states: what differs, and which rules hid what.
+
+>>> comparison = compare(fresh, upgrade)
+>>> [sentence(difference) for difference in comparison.differences]
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labrig.state.dimensions import DIMENSIONS
+from labrig.state.rules import DEFAULT_RULES, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from labrig.state.model import State, Value
+
+WHOLE = ""
+"""The key of a difference that concerns a whole dimension: it could not be read on one side."""
+
+NO_FIELDS: frozenset[str] = frozenset()
+
+# Two ways to hash one content: with own addresses as <self>, and as it is.
+CONTENT = frozenset({"sha256", "size", "canonical"})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not the same in two states.
+
+    Attributes:
+        dimension: As in ``labrig.state.dimensions``.
+        key: What differs; empty if the dimension could not be read on one side.
+        left: The fields that differ, plus those that explain them; the whole value where the right has none;
+            None where only the right has it.
+        right: Likewise.
+        fields: The names of the fields that differ; empty if one side has no such entry.
+    """
+
+    dimension: str
+    key: str
+    left: Value | None
+    right: Value | None
+    fields: tuple[str, ...] = ()
+
+    @property
+    def package(self) -> str | None:
+        """The package that owns the file, if both sides that have it agree on one."""
+        names = {side.get("package") for side in (self.left, self.right) if side is not None}
+        return names.pop() if len(names) == 1 else None
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A rule that hid something, and how many entries."""
+
+    rule: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of comparing two states.
+
+    Attributes:
+        differences: In the order of dimension and key.
+        ignored: The rules that hid something, by name.
+        compared: How many entries were compared, those of both sides counted once.
+        notes: What could be read on neither side, as sentences: nothing is known of it.
+    """
+
+    differences: tuple[Difference, ...]
+    ignored: tuple[Applied, ...]
+    compared: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+
+def compare(left: State, right: State, *, rules: Sequence[Rule] = DEFAULT_RULES) -> Comparison:
+    """Return the differences between two states that no rule explains away."""
+    by_dimension: dict[str, list[Rule]] = {}
+    for rule in rules:
+        by_dimension.setdefault(rule.dimension, []).append(rule)
+    applied: Counter[Rule] = Counter()
+    missing = _missing(left, right)
+    differences = [*missing.values(), *(found for found in _partly_read(left, right) if found.dimension not in missing)]
+    compared = 0
+    alike_unread: Counter[str] = Counter()
+    for (dimension, key), value in left.entries.items():
+        if dimension in missing:
+            continue
+        compared += 1
+        other = right.entries.get((dimension, key))
+        if value != other:
+            differences += _judged(dimension, key, value, other, by_dimension.get(dimension, ()), applied)
+        elif "unreadable" in value:
+            alike_unread[dimension] += 1
+    for (dimension, key), value in right.entries.items():
+        if dimension not in missing and (dimension, key) not in left.entries:
+            compared += 1
+            differences += _judged(dimension, key, None, value, by_dimension.get(dimension, ()), applied)
+    order = {name: place for place, name in enumerate(DIMENSIONS)}
+    differences.sort(key=lambda found: (order.get(found.dimension, len(order)), found.dimension, found.key))
+    ignored = sorted(
+        (Applied(rule.name, rule.reason, count) for rule, count in applied.items()), key=lambda found: found.rule
+    )
+    return Comparison(tuple(differences), tuple(ignored), compared, tuple(_notes(left, right, alike_unread)))
+
+
+def _missing(left: State, right: State) -> dict[str, Difference]:
+    """Dimensions that only one side knows anything of: one difference each, not one for every entry."""
+    held = [{dimension for dimension, _ in state.entries} for state in (left, right)]
+    found = {}
+    for dimension in sorted(held[0] ^ held[1]):
+        blind = right if dimension in held[0] else left
+        reason = blind.unreadable.get(dimension)
+        if reason is None and dimension in blind.header.get("dimensions", (dimension,)):
+            continue  # It was read there, and there is none.
+        told = {"unreadable": reason or "it was not captured"}
+        found[dimension] = Difference(
+            dimension, WHOLE, told if blind is left else None, told if blind is right else None
+        )
+    return found
+
+
+def _partly_read(left: State, right: State) -> list[Difference]:
+    """Dimensions that one side read in part only."""
+    found = []
+    for dimension in sorted(left.unreadable.keys() ^ right.unreadable.keys()):
+        left_reason, right_reason = (
+            {"unreadable": side.unreadable[dimension]} if dimension in side.unreadable else None
+            for side in (left, right)
+        )
+        found.append(Difference(dimension, WHOLE, left_reason, right_reason))
+    return found
+
+
+def _notes(left: State, right: State, alike_unread: Mapping[str, int]) -> Iterable[str]:
+    for dimension in sorted(left.unreadable.keys() & right.unreadable.keys()):
+        yield f"{dimension} could be read completely on neither side: {left.unreadable[dimension]}"
+    for dimension, count in sorted(alike_unread.items()):
+        yield f"{count} entries of {dimension} could be read on neither side; what they hold is not compared"
+
+
+def _judged(
+    dimension: str, key: str, left: Value | None, right: Value | None, rules: Iterable[Rule], applied: Counter[Rule]
+) -> list[Difference]:
+    matching = [rule for rule in rules if rule.matches(key)]
+    if left is None or right is None:
+        for rule in matching:
+            if rule.hides(NO_FIELDS, left, right):
+                applied[rule] += 1
+                return []
+        return [Difference(dimension, key, left, right)]
+    known = DIMENSIONS.get(dimension)
+    context = known.context if known else NO_FIELDS
+    fields = {name for name in left.keys() | right.keys() if left.get(name) != right.get(name)} - context
+    if fields & CONTENT and _same_content(left, right):
+        fields -= CONTENT
+    for rule in matching:
+        if fields and rule.hides(fields, left, right):
+            applied[rule] += 1
+            fields -= rule.fields or fields
+    if not fields:
+        return []
+    shown = fields | context | {"type"}
+    return [Difference(dimension, key, _only(left, shown), _only(right, shown), tuple(sorted(fields)))]
+
+
+def _same_content(left: Value, right: Value) -> bool:
+    # An address may stand in a file by chance, on one machine it is then taken for its own: compare it as it is.
+    if "plain" not in left and "plain" not in right:
+        return False
+    hashes = ("sha256", "plain")
+    return not {left.get(name) for name in hashes}.isdisjoint({right.get(name) for name in hashes} - {None})
+
+
+def _only(value: Value, names: Iterable[str]) -> Value:
+    return {name: value[name] for name in value if name in names}

@@ -1,0 +1,89 @@
+"""The probe's entry: one table of dimensions, written out record by record."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from labrig.state.probe import accounts, files, packages, sockets, units
+from labrig.state.probe.machine import Machine, Unreadable, description
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from labrig.state.probe.machine import Entries
+
+SCHEMA = "labrig.state/1"
+
+# In the order in which they are written; ``labrig.state.dimensions`` says what each holds.
+DIMENSIONS: dict[str, Callable[[Machine], Entries]] = {
+    "package": packages.read,
+    "unit": units.read,
+    "user": accounts.users,
+    "group": accounts.groups,
+    "id": accounts.numbers,
+    "socket": sockets.read,
+    "file": files.read,
+}
+
+# What a request may hold: further own addresses, addresses of other machines with their names, the root to
+# read, the paths to keep to, and the dimensions to read.
+KNOWN = ("self", "peers", "root", "only", "dimensions")
+
+WRITTEN_AT_ONCE = 500
+
+
+def records(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the header, every entry, and the end with the number of entries.
+
+    A dimension that fails says so in a record of its own; what it gave before stays.
+
+    Raises:
+        ValueError: The request holds something unknown.
+    """
+    unknown = sorted(set(request).difference(KNOWN)) + sorted(set(request.get("dimensions", ())).difference(DIMENSIONS))
+    if unknown:
+        raise ValueError("a request holds {}; {} is unknown".format(", ".join(KNOWN), ", ".join(unknown)))
+    machine = Machine(request)
+    wanted = [name for name in DIMENSIONS if name in request.get("dimensions", DIMENSIONS)]
+    yield {"schema": SCHEMA, **description(machine), "dimensions": wanted}
+    entries = 0
+    for name in wanted:
+        try:
+            for key, value in DIMENSIONS[name](machine):
+                yield {"dimension": name, "key": key, "value": value}
+                entries += 1
+        except Unreadable as problem:
+            yield {"dimension": name, "unreadable": str(problem)}
+        except Exception as problem:  # noqa: BLE001 - whatever one dimension meets, the others are still told
+            yield {"dimension": name, "unreadable": f"{type(problem).__name__}: {problem}"}
+    yield {"end": True, "entries": entries}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the state of this machine to standard output as JSON lines; ``arguments`` may hold one request."""
+    encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+    pending: list[str] = []
+    try:
+        for record in records(json.loads(arguments[0]) if arguments else {}):
+            pending.append(encode(record))
+            if len(pending) >= WRITTEN_AT_ONCE:
+                _write(pending)
+        _write(pending)
+    except ValueError as problem:
+        sys.stderr.write(f"labrig probe: {problem}\n")
+        return 2
+    except BrokenPipeError:
+        # Nobody reads any more; without this the interpreter complains once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    return 0
+
+
+def _write(lines: list[str]) -> None:
+    sys.stdout.write("\n".join(lines))
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+    lines.clear()

@@ -1,0 +1,324 @@
+"""Rules: named reasons why something that differs does not count.
+
+A rule is data. It names a dimension, a pattern that the whole key must match, and the fields that it sets aside
+(``BYTES`` is hash and size: presence, type, mode and owner still count); without fields, it takes the entry out
+altogether. A rule is as narrow as it can be; none covers a tree in which a deployment puts files.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+
+BYTES = frozenset({"sha256", "size"})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One reason why a difference does not count.
+
+    Attributes:
+        name: What reports call it.
+        dimension: Which entries it is about.
+        pattern: Regular expression for the whole key.
+        reason: Why the difference means nothing, one clause.
+        fields: The fields set aside; empty: the entry, also where only one side has it.
+        needs: A field that both sides must have, so that something is left to compare; empty for none.
+        where: Field to regular expression: every side must look like that for the rule to hold.
+        between_machines: It holds only between two machines: on one machine, before and after, the same
+            difference is a change.
+    """
+
+    name: str
+    dimension: str
+    pattern: str
+    reason: str
+    fields: frozenset[str] = frozenset()
+    needs: str = ""
+    where: Mapping[str, str] = field(default_factory=dict, hash=False)
+    between_machines: bool = False
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self.pattern)
+
+    def matches(self, key: str) -> bool:
+        """Whether it is about the entry with this key."""
+        return self._compiled.fullmatch(key) is not None
+
+    def hides(
+        self, differing: AbstractSet[str], left: Mapping[str, Any] | None, right: Mapping[str, Any] | None
+    ) -> bool:
+        """Whether it takes something away from the difference between two entries it is about.
+
+        ``differing`` are the fields that differ; a side is None where it has no such entry.
+        """
+        sides = [side for side in (left, right) if side is not None]
+        if self.needs and not all(self.needs in side for side in sides):
+            return False
+        if not all(re.fullmatch(look, str(side.get(name, ""))) for name, look in self.where.items() for side in sides):
+            return False
+        return not self.fields or (len(sides) == 2 and bool(self.fields & differing))
+
+
+_IDENTITY = (
+    Rule(
+        "id-numbers",
+        "id",
+        r".+",
+        "numbers are given out in the order of creation; names are compared",
+        between_machines=True,
+    ),
+    Rule(
+        "password-hashes",
+        "user",
+        r".+",
+        "both have a password; hashes with a random salt can't tell whether it is the same one",
+        frozenset({"fingerprint"}),
+        needs="fingerprint",
+        between_machines=True,
+    ),
+    Rule(
+        "machine-id",
+        "file",
+        r"/etc/machine-id|/var/lib/dbus/machine-id",
+        "made once for each machine",
+        BYTES,
+        between_machines=True,
+    ),
+    Rule(
+        "ssh-host-keys",
+        "file",
+        r"/etc/ssh/ssh_host_(rsa|dsa|ecdsa|ed25519)_key(\.pub)?",
+        "made once for each machine",
+        BYTES,
+        between_machines=True,
+    ),
+    Rule(
+        "snakeoil-certificate",
+        "file",
+        r"/etc/ssl/(certs/ssl-cert-snakeoil\.pem|private/ssl-cert-snakeoil\.key)",
+        "package ssl-cert makes a key pair for each machine",
+        BYTES,
+        between_machines=True,
+    ),
+    Rule(
+        "snakeoil-hash-link",
+        "file",
+        r"/etc/ssl/certs/[0-9a-f]{8}\.\d",
+        "the link is named after the certificate that package ssl-cert made",
+        where={"type": "link", "target": r"ssl-cert-snakeoil\.pem"},
+        between_machines=True,
+    ),
+    Rule(
+        "systemd-secrets",
+        "file",
+        r"/var/lib/systemd/credential\.secret",
+        "made once for each machine",
+        BYTES,
+        between_machines=True,
+    ),
+)
+
+_MEANING = (
+    Rule(
+        "set-files",
+        "file",
+        r"/.+",
+        "their order and numbers mean nothing; the canonical form is compared",
+        BYTES,
+        needs="canonical",
+    ),
+    Rule(
+        "account-backups",
+        "file",
+        r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)-",
+        "a copy of the file before its last change",
+    ),
+    Rule("account-lock", "file", r"/etc/\.pwd\.lock", "a lock, left by whatever looked at the accounts first"),
+    Rule(
+        "waiting-units",
+        "unit",
+        r".+\.(socket|timer|path)",
+        "whether one waits or has just been called is chance",
+        frozenset({"sub"}),
+    ),
+)
+
+_CHANCE = (
+    Rule(
+        "passing-runs",
+        "unit",
+        r".+\.service",
+        "a task that runs once and ends: whether it runs just now is chance",
+        frozenset({"active", "sub"}),
+        where={"type": "oneshot|", "active": "inactive|activating|deactivating"},
+    ),
+    Rule(
+        "docker-resolver",
+        "socket",
+        r"(tcp|udp) 127\.0\.0\.11:\d+",
+        "Docker's own name server for a network, on a port of its choice",
+        where={"units": r"\[\]", "programs": r"\[\]"},
+    ),
+)
+
+_PACKAGES = (
+    Rule(
+        "apt-caches",
+        "file",
+        r"/var/cache/apt/(pkgcache|srcpkgcache)\.bin",
+        "apt makes it anew when it is missing or old",
+    ),
+    Rule(
+        "apt-archives",
+        "file",
+        r"/var/cache/apt/archives/(partial/)?[^/]+\.deb",
+        "a downloaded package; what is installed is compared",
+    ),
+    Rule(
+        "apt-lists",
+        "file",
+        r"/var/lib/apt/lists/(partial/|auxfiles/)?([^/]+_)?"
+        r"(InRelease|Release|Release\.gpg|Packages|Sources|Translation-\w+|Contents-\w+|Components-\w+\.yml|Commands-\w+)"
+        r"(\.(lz4|gz|xz|bz2|diff_Index))?",
+        "a downloaded index; apt's sources and what is installed are compared",
+    ),
+    Rule("apt-stamps", "file", r"/var/lib/apt/periodic/[a-z-]+-stamp", "says when apt last looked"),
+    Rule(
+        "dpkg-backups",
+        "file",
+        r"/var/lib/dpkg/(status|available|diversions|statoverride)-old",
+        "a copy of the file before its last change",
+    ),
+    Rule(
+        "package-backups",
+        "file",
+        r"/var/backups/(dpkg\.(status|diversions|statoverride|arch)|apt\.extended_states|alternatives\.tar)\.\d+(\.[gx]z)?",
+        "a daily copy of the package database",
+    ),
+    Rule(
+        "debconf-backups",
+        "file",
+        r"/var/cache/debconf/(config|templates|passwords)\.dat-old",
+        "a copy of the file before its last change",
+    ),
+    Rule(
+        "ucf-backups",
+        "file",
+        r"/var/lib/ucf/(hashfile|registry)\.\d+",
+        "a copy of the file before one of its last changes",
+    ),
+)
+
+_CACHES = (
+    Rule(
+        "ldconfig-cache", "file", r"/var/cache/ldconfig/aux-cache", "holds times; ld.so.cache itself is compared", BYTES
+    ),
+    Rule(
+        "man-index",
+        "file",
+        r"/var/cache/man/(.+/)?(index\.db|CACHEDIR\.TAG)",
+        "an index over the manual pages, made anew every day",
+    ),
+    Rule(
+        "font-caches",
+        "file",
+        r"/var/cache/fontconfig/[0-9a-f-]+-(le|be)\d+\.cache-\d+",
+        "an index over the fonts that holds times",
+        BYTES,
+    ),
+    Rule("byte-code", "file", r"/.+/__pycache__(/[^/]+\.pyc)?", "Python writes it when a module is first used"),
+    Rule(
+        "ansible-remains",
+        "file",
+        r"(/root|/home/[^/]+)/(\.ansible(/tmp(/ansible-[^/]+(/[^/]+)*)?)?|\.ansible_async(/j?\d+\.\d+)?)",
+        "Ansible keeps its modules there while it runs",
+    ),
+)
+
+_RUNNING = (
+    Rule(
+        "logs",
+        "file",
+        r"/var/log/.+",
+        "what is logged differs; that there is a log, its mode and owner are compared",
+        BYTES,
+    ),
+    Rule(
+        "rotated-logs",
+        "file",
+        r"/var/log/.+(\.|-)\d+(\.(gz|xz|bz2|zst))?",
+        "which logs have been rotated depends on when it was asked",
+    ),
+    Rule(
+        "syslog-files",
+        "file",
+        r"/var/log/([a-z]+\.log|syslog|messages|debug)",
+        "rsyslog makes the file with the first message of its kind",
+        where={"type": "file", "mode": "0640", "owner": "root|syslog", "group": "adm"},
+    ),
+    Rule(
+        "journal",
+        "file",
+        r"/var/log/journal/[0-9a-f]{32}(/(system|user-\d+)(@[0-9a-f-]+)?\.journal~?)?",
+        "the journal is named after the machine and its start",
+    ),
+    Rule(
+        "private-temporary",
+        "file",
+        r"(/var)?/tmp/systemd-private-[0-9a-f]{32}-.+\.service-\w{6}(/tmp)?",
+        "systemd makes it for a service that runs, under a random name",
+    ),
+    Rule("timer-stamps", "file", r"/var/lib/systemd/timers/stamp-[^/]+\.timer", "says when a timer last fired"),
+    Rule("random-seed", "file", r"/var/lib/systemd/random-seed", "is made anew with every start and stop"),
+)
+
+_DATABASES = (
+    Rule(
+        "mariadb-files",
+        "file",
+        r"/var/lib/mysql/(.+/)?([^/]+\.(frm|ibd|MAI|MAD|MYI|MYD|CSV|CSM|TRG|TRN)|db\.opt|ibdata\d+|ib_logfile\d+|undo\d+|aria_log_control)",
+        "the bytes of a database that runs say nothing; that the table is there is compared",
+        BYTES,
+    ),
+    Rule(
+        "mariadb-passing",
+        "file",
+        r"/var/lib/mysql/(aria_log\.\d{8}|ibtmp\d+|ib_buffer_pool|tc\.log|ddl_recovery(-backup)?\.log|multi-master\.info)",
+        "a file that the server keeps while it runs or leaves when it stops",
+    ),
+    Rule(
+        "postgresql-files",
+        "file",
+        r"/var/lib/postgresql/[^/]+/[^/]+/((base/\d+|global|pg_tblspc/\d+/.+)/(\d+(\.\d+)?|pg_control|pg_filenode\.map)"
+        r"|(pg_xact|pg_multixact/(members|offsets)|pg_subtrans|pg_commit_ts|pg_notify)/[0-9A-F]{4,})",
+        "the bytes of a database that runs say nothing; that the table is there is compared",
+        BYTES,
+    ),
+    Rule(
+        "postgresql-passing",
+        "file",
+        r"/var/lib/postgresql/[^/]+/[^/]+/((base/\d+|global)/(\d+_(vm|fsm)(\.\d+)?|pg_internal\.init)"
+        r"|pg_wal/[0-9A-F]{24}(\.partial)?|pg_stat(_tmp)?/[^/]+\.stat|pg_logical/replorigin_checkpoint|postmaster\.(pid|opts))",
+        "a file that the server makes and removes while it runs",
+    ),
+    Rule(
+        "redis-files",
+        "file",
+        r"/var/lib/redis/(dump\.rdb|appendonlydir/[^/]+|appendonly\.aof)",
+        "holds what has been stored at run time",
+    ),
+)
+
+DEFAULT_RULES: tuple[Rule, ...] = (*_IDENTITY, *_MEANING, *_CHANCE, *_PACKAGES, *_CACHES, *_RUNNING, *_DATABASES)
+"""For two machines."""
+
+ONE_MACHINE_RULES: tuple[Rule, ...] = tuple(rule for rule in DEFAULT_RULES if not rule.between_machines)
+"""For one machine before and after something: a host key that changes there has been changed."""
