@@ -20,6 +20,7 @@ IMAGE = "labrig/debian-12:latest"
 START_SECONDS = 60
 ENGINE = """
 set -e
+ip link set lo up
 mount -t tmpfs -o size={size} none {folder}/data
 if [ {cgroup} = 2 ]; then umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; fi
 exec dockerd -H unix://{folder}/docker.sock --data-root {folder}/data --exec-root {folder}/run --pidfile {folder}/pid \
@@ -67,8 +68,11 @@ def own_engine(folder: Path, *, cgroup: int = 1, size: str = "1500m") -> Iterato
     script = ENGINE.format(folder=folder, size=size, cgroup=cgroup)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "bash", "-c", script],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            ["unshare", "--mount", "--net", "--propagation", "private", "bash", "-c", script],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     engine = Engine(folder, process)
     try:

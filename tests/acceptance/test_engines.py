@@ -45,7 +45,10 @@ def test_an_engine_that_stops_half_way(project: Project, folder: Path) -> None:
 
 
 def test_a_full_disk_is_not_blamed_on_the_change(labrig: Labrig, project: Project, folder: Path) -> None:
-    project.write(tasks__main_yml=TASKS + "- {name: Fill it, ansible.builtin.command: dd if=/dev/zero of=/srv/full bs=1M count=2000}\n")
+    project.write(
+        tasks__main_yml=TASKS
+        + "- {name: Fill it, ansible.builtin.command: dd if=/dev/zero of=/srv/full bs=1M count=2000}\n"
+    )
     with own_engine(folder, size="600m") as engine:
         env = environment(DOCKER_HOST=engine.host)
         done = labrig("prove", "--production", "HEAD", cwd=project.folder, env=env)

@@ -1,4 +1,4 @@
-"""The classic faults, each in a clone of this repository: exactly the expected checks fail, and what is right is proven."""
+"""The classic faults, each in a clone of this repository: exactly the expected checks fail; what is right is proven."""
 
 from __future__ import annotations
 

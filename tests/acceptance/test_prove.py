@@ -141,6 +141,18 @@ def test_what_is_set_only_at_run_time_does_not_survive_a_restart(labrig: Labrig,
     assert "idle.service" in done.err
 
 
+def test_what_is_written_into_the_hosts_file_stays_through_snapshot_and_restart(
+    labrig: Labrig, project: Project
+) -> None:
+    line = '- {ansible.builtin.lineinfile: {path: /etc/hosts, line: "192.0.2.1 NAME", unsafe_writes: true}}\n'
+    project.commit(tasks__main_yml=line.replace("NAME", "old.example"))
+    project.commit(tasks__main_yml=line.replace("NAME", "new.example"))
+    done = labrig("prove", cwd=project.folder)
+    assert done.failing == {("same-state", None)}, done.err
+    assert done.verdict is not None
+    assert [one["key"] for one in done.verdict["differences"]] == ["/etc/hosts"]
+
+
 def test_an_expected_failure_of_a_test_is_shown_with_its_name(labrig: Labrig, project: Project) -> None:
     project.commit(molecule__default__tests__test_motd_py=TEST.replace("welcome", "farewell"))
     done = labrig("prove", "--production", "HEAD", *FAST, cwd=project.folder)

@@ -156,17 +156,13 @@ def run(
     with log.open("wb") as output, events_file.open(encoding="utf-8") as told:
         command = arguments(workspace, playbook, again=again)
         with processes.start(command, cwd=workspace.scenario.directory, env=env, output=output) as process:
-            while True:
-                try:
-                    code = process.wait(LOOK_EVERY_SECONDS)
-                except subprocess.TimeoutExpired:
-                    code = -1
+            while process.poll() is None and not timed_out:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(LOOK_EVERY_SECONDS)
                 _tell(told, on_event)
-                if process.poll() is not None:
-                    break
-                if clock.monotonic() - began > timeout:
-                    timed_out = True
-                    break
+                timed_out = process.poll() is None and clock.monotonic() - began > timeout
+        # The context has ended the process where its time was over.
+        code = process.returncode
     if processes.cancelled:
         raise Interrupted("interrupted")
     events = tuple(parse(events_file.read_text(encoding="utf-8").splitlines()))

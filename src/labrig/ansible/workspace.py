@@ -30,6 +30,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "interpreter_python": "auto_silent",
     },
 }
+LOCAL_ENGINE = "unix:///var/run/docker.sock"
 MOLECULE_VARS = {
     "molecule_file": "{{ lookup('env', 'MOLECULE_FILE') }}",
     "molecule_ephemeral_directory": "{{ lookup('env', 'MOLECULE_EPHEMERAL_DIRECTORY') }}",
@@ -144,6 +145,8 @@ def _environment(
         "MOLECULE_SCENARIO_NAME": scenario.name,
         "MOLECULE_VERIFIER_NAME": scenario.verifier.name,
         "MOLECULE_VERIFIER_TEST_DIRECTORY": str(scenario.verifier.directory),
+        # The docker command follows contexts, which labrig does not: all look at one engine.
+        "DOCKER_HOST": environment.get("DOCKER_HOST") or LOCAL_ENGINE,
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_NOCOLOR": "1",
         **scenario.env,
@@ -208,7 +211,9 @@ def _configuration(scenario: Scenario) -> str:
     return "\n".join(lines)
 
 
-def _write_inventory(scenario: Scenario, folder: Path, containers: Mapping[str, str], connection: dict[str, str]) -> None:
+def _write_inventory(
+    scenario: Scenario, folder: Path, containers: Mapping[str, str], connection: dict[str, str]
+) -> None:
     groups: dict[str, Any] = {"all": {"vars": MOLECULE_VARS, "hosts": {}}, "ungrouped": {"vars": {}}}
     for platform in scenario.platforms:
         host = _host(platform, containers[platform.name], connection, scenario.connection)

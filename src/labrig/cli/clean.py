@@ -16,7 +16,8 @@ from labrig.engine.sweep import Owned
 def clean(*, dry_run: bool, everything: bool) -> None:
     """Remove what dead runs left, machines kept with --keep, and what has expired.
 
-    Only objects that carry labrig's labels are touched, and never those of a run that is still going on.
+    Only objects that carry labrig's labels are touched, never those of a run that is still going on, and with --all
+    none of other users.
     """
     client = connect()
     going = [thing for thing in sweep.find(client) if _goes(thing, everything=everything)]
@@ -32,7 +33,9 @@ def clean(*, dry_run: bool, everything: bool) -> None:
 def _goes(thing: Owned, *, everything: bool) -> bool:
     whose = thing.ownership
     if whose.kind in ownership.STORED_KINDS:
-        return everything or whose.expired()
+        if thing.name.startswith(ownership.NAMED_IMAGES):
+            return everything and whose.seat == ownership.here()
+        return (everything and whose.seat == ownership.here()) or whose.expired()
     if whose.run and whose.seat == ownership.here() and ownership.is_alive(whose.run):
         return False
     return whose.seat == ownership.here() or whose.expired()

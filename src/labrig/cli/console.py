@@ -10,7 +10,8 @@ from rich.console import Console
 
 # Words go to stderr, so that stdout stays for what a program reads.
 words = Console(stderr=True, highlight=False, soft_wrap=True)
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+# In a pipe nothing is cut off: what reads there wants whole names.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
 
 
 @contextmanager

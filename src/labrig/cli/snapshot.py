@@ -37,7 +37,7 @@ def snapshot() -> None:
 @click.option(
     "--tag",
     metavar="NAME",
-    help="The image's name [default: the platform's production image, or labrig/production/PROJECT].",
+    help="The image's name [default: the platform's production image, or labrig/production/PROJECT-PLATFORM].",
 )
 @click.option("--if-missing", is_flag=True, help="Do nothing where an image of that name is there.")
 @click.option("--timeout", metavar="TIME", default="30m", show_default=True, help="How long the deployment may take.")

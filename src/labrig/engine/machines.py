@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import json
+import re
 import socket
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +30,8 @@ USUAL_CAPABILITIES = ("SYS_ADMIN", "SYS_PTRACE")
 PRIVILEGED_CAPABILITIES = (*USUAL_CAPABILITIES, "NET_ADMIN")
 # New at each start, so that a restart is a real boot; /tmp and /run may be executed from, as on a server.
 BOOT_TMPFS = {"/run": "exec,mode=755", "/run/lock": "", "/tmp": "exec,mode=1777"}  # noqa: S108
+# Files of the machine that are not in its image: Docker mounts them, and writes them anew at each start.
+MOUNTED = ("/etc/hosts", "/etc/resolv.conf")
 CGROUP_TREE = "/sys/fs/cgroup"
 BOOT_SECONDS = 60.0
 # A command whose output is streamed and that says nothing for so long hangs.
@@ -106,6 +110,34 @@ class Output:
     code: int
     stdout: bytes
     stderr: bytes
+
+
+@dataclass(frozen=True)
+class MountedFiles:
+    """The content of the files that Docker mounts into a machine, by path, and the addresses it had with them."""
+
+    content: Mapping[str, str]
+    addresses: tuple[str, ...]
+
+    def now(self, other: MountedFiles) -> dict[str, str]:
+        """Return which of these contents differ from what Docker wrote since, with the addresses of now in them."""
+        found = {}
+        for path, content in self.content.items():
+            for before, after in zip(self.addresses, other.addresses, strict=False):
+                content = re.sub(rf"(?<![\w.:]){re.escape(before)}(?![\w.:])", after, content)  # noqa: PLW2901
+            if content != other.content.get(path):
+                found[path] = content
+        return found
+
+    def as_text(self) -> str:
+        """Return a text that ``of_text`` reads."""
+        return json.dumps({"content": dict(self.content), "addresses": list(self.addresses)})
+
+    @classmethod
+    def of_text(cls, text: str) -> MountedFiles:
+        """Return what ``as_text`` wrote."""
+        found = json.loads(text)
+        return cls(found["content"], tuple(found["addresses"]))
 
 
 class Machine:
@@ -240,9 +272,25 @@ class Machine:
 
     def restart(self) -> None:
         """Boot the machine again, and wait until it is up."""
+        kept = self.mounted_files()
         with engine_errors(f"restart machine {self.name}"):
             self._container.restart(timeout=20)
         self.wait_until_booted()
+        self.restore(kept)
+
+    def mounted_files(self) -> MountedFiles:
+        """Return the files of the machine that Docker mounts into it and writes anew at each start."""
+        said = self.execute(["tail", "-n", "+1", "-v", *MOUNTED]).stdout.decode(errors="surrogateescape")
+        parts = re.split(r"(?:^|\n)==> (\S+) <==\n", said)
+        return MountedFiles(dict(zip(parts[1::2], parts[2::2], strict=True)), self.addresses())
+
+    def restore(self, kept: MountedFiles) -> None:
+        """Write such files as they were, with the machine's addresses of now: a server keeps what is written there."""
+        for path, content in kept.now(self.mounted_files()).items():
+            # In place: the file is a mount, and cannot be replaced.
+            written = self.execute(["/bin/sh", "-c", 'printf %s "$1" > "$2"', "sh", content, path])
+            if written.code != 0:
+                raise EnvironmentFailed(f"{path} in machine {self.name} cannot be written: {written.stderr!r}")
 
     def stop(self) -> None:
         """Shut the machine down in order."""

@@ -35,6 +35,18 @@ KEPT_FOR = timedelta(days=2)
 # What belongs to one run and goes with it, against what is stored for later runs.
 PASSING_KINDS = frozenset({"machine", "network", "volume", "test"})
 STORED_KINDS = frozenset({"image", "snapshot"})
+# Docker passes the labels of an image on to every container made of it, and those of a container to images made of
+# that: only these kinds are what labrig itself made as a container, a network, a volume, an image.
+KINDS = {
+    "container": frozenset({"machine", "test"}),
+    "network": frozenset({"network"}),
+    "volume": frozenset({"volume"}),
+    "image": STORED_KINDS,
+}
+# And only names in labrig's own name space are its images: what somebody builds FROM one of them bears its labels too.
+IMAGES = "labrig/"
+# Images that people have named: they go when they are pruned, not when their time is over.
+NAMED_IMAGES = "labrig/production/"
 
 
 def here() -> str:

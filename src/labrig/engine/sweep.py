@@ -42,21 +42,27 @@ def find(client: DockerClient, *, run: str | None = None) -> list[Owned]:
             *(("network", n["Id"], n["Name"], n["Labels"]) for n in api.networks(filters=filters)),
             *(("volume", v["Name"], v["Name"], v["Labels"]) for v in api.volumes(filters=filters)["Volumes"] or []),
             *(
-                ("image", i["Id"], (i["RepoTags"] or [i["Id"][7:19]])[0], i["Labels"])
+                ("image", i["Id"], name, i["Labels"])
                 for i in api.images(filters=filters)
+                for name in i["RepoTags"] or ()
+                if name.startswith(ownership.IMAGES)
             ),
         ]
     owned = []
     for sort, identifier, name, found_labels in found:
         whose = Ownership.read(found_labels)
-        if whose is not None:
+        if whose is not None and whose.kind in ownership.KINDS[sort]:
             owned.append(Owned(sort, identifier, name, whose))
     return owned
 
 
 def orphans(client: DockerClient) -> list[Owned]:
     """Return what dead runs left and what has expired."""
-    return [thing for thing in find(client) if ownership.is_orphan(thing.ownership)]
+    return [
+        thing
+        for thing in find(client)
+        if ownership.is_orphan(thing.ownership) and not thing.name.startswith(ownership.NAMED_IMAGES)
+    ]
 
 
 def remove(client: DockerClient, things: Iterable[Owned]) -> list[Owned]:

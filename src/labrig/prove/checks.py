@@ -12,6 +12,7 @@ from labrig.prove.verdict import PATH_CHECKS, Check, CheckName, Finding, Ignored
 from labrig.state.compare import Comparison, Difference, compare
 from labrig.state.explain import sentence
 from labrig.state.model import State
+from labrig.state.rules import DEFAULT_RULES, ONE_MACHINE_RULES, Rule
 
 # Reasons are read by people: they name a few, the details have all.
 NAMED = 3
@@ -42,7 +43,7 @@ def idempotent(
         details = tuple(failed_tasks(run))
         reason = f"the second deployment fails: {headline(run, timeout)}"
         return Check("idempotent", path, "fail", reason, run.seconds, details=details), (), ()
-    differences, ignored, _ = across(before, after)
+    differences, ignored, _ = across(before, after, rules=ONE_MACHINE_RULES)
     findings = tuple(
         Finding(
             "idempotent",
@@ -53,7 +54,7 @@ def idempotent(
             one.right,
             sentence(one, left="before", right="after"),
             one.package,
-            tasks_on(one, run.tasks),
+            tasks_on(one, run.tasks, _host(key)),
         )
         for key, one in differences
     )
@@ -89,7 +90,7 @@ def _idempotence(changed: Sequence[Mapping[str, Any]], findings: Sequence[Findin
 
 def survives_restart(path: PathName, before: Mapping[str, State], after: Mapping[str, State], seconds: float) -> Check:
     """Answer whether a machine is after a restart what it was before."""
-    differences, _, _ = across(before, after)
+    differences, _, _ = across(before, after, rules=ONE_MACHINE_RULES)
     if not differences:
         return Check("survives-restart", path, "pass", "the same after a restart", seconds)
     details = tuple(
@@ -130,7 +131,11 @@ def same_state(
             one.right,
             sentence(one),
             one.package,
-            tuple({"on": path, **task} for path in ("fresh", "upgrade") for task in tasks_on(one, tasks.get(path, ()))),
+            tuple(
+                {"on": path, **task}
+                for path in ("fresh", "upgrade")
+                for task in tasks_on(one, tasks.get(path, ()), _host(key))
+            ),
         )
         for key, one in differences
     )
@@ -144,7 +149,7 @@ def same_state(
 
 
 def across(
-    left: Mapping[str, State], right: Mapping[str, State]
+    left: Mapping[str, State], right: Mapping[str, State], *, rules: Sequence[Rule] = DEFAULT_RULES
 ) -> tuple[list[tuple[str, Difference]], tuple[Ignored, ...], int]:
     """Compare the machines of two sets, each with its namesake.
 
@@ -156,17 +161,20 @@ def across(
     counts: dict[tuple[str, str], int] = {}
     compared = 0
     for name, state in left.items():
-        found: Comparison = compare(state, right[name])
+        found: Comparison = compare(state, right[name], rules=rules)
         compared += found.compared
         prefix = f"{name}: " if len(left) > 1 else ""
         differences += [(f"{prefix}{one.key or one.dimension}", one) for one in found.differences]
         for applied in found.ignored:
             counts[applied.rule, applied.reason] = counts.get((applied.rule, applied.reason), 0) + applied.count
+        for note in found.notes:
+            # Nothing is known of it on either side: that is said, and not passed over.
+            counts["not readable", f"{prefix}{note}"] = 1
     ignored = tuple(Ignored(rule, reason, count) for (rule, reason), count in sorted(counts.items()))
     return differences, ignored, compared
 
 
-def tasks_on(difference: Difference, tasks: Iterable[Ended]) -> tuple[dict[str, Any], ...]:
+def tasks_on(difference: Difference, tasks: Iterable[Ended], host: str | None = None) -> tuple[dict[str, Any], ...]:
     """Return the tasks that name what differs: its path, its package, its unit or its account.
 
     Names are those of a task's own arguments and results, so what a command does besides them is not found.
@@ -174,8 +182,14 @@ def tasks_on(difference: Difference, tasks: Iterable[Ended]) -> tuple[dict[str, 
     return tuple(
         {"task": task.task, "role": task.role, "path": task.path, "result": task.result}
         for task in tasks
-        if task.result in ("ok", "changed") and _names(task, difference)
+        if task.result in ("ok", "changed") and host in (None, task.host) and _names(task, difference)
     )
+
+
+def _host(key: str) -> str | None:
+    """Return the machine that a key names, where there are several."""
+    host, separator, _ = key.partition(": ")
+    return host if separator and not host.startswith("/") else None
 
 
 def _names(task: Ended, difference: Difference) -> bool:

@@ -13,7 +13,7 @@ from labrig.ansible.playbook import PlaybookRun
 from labrig.ansible.scenario import Scenario
 from labrig.ansible.workspace import Workspace
 from labrig.engine.client import START_ENGINE, is_answering
-from labrig.engine.machines import Machine
+from labrig.engine.machines import Machine, MountedFiles
 from labrig.errors import EnvironmentFailed
 from labrig.prove import checks, platforms, verification
 from labrig.prove.failures import environment_failure
@@ -33,13 +33,13 @@ class Start:
     Attributes:
         name: fresh or upgrade.
         images: The image of each platform's machine.
-        addresses: Addresses that files on the machines may hold from when their snapshots were made.
+        mounted: What the machines' snapshots could not hold: files that Docker mounts, and former addresses.
         prepare: Whether the scenario's preparation is still to be done on them.
     """
 
     name: PathName
     images: Mapping[str, str]
-    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    mounted: Mapping[str, MountedFiles] = field(default_factory=dict)
     prepare: bool = True
 
 
@@ -125,6 +125,8 @@ class PathTaken:
             space, self._name, self._run.processes, self._deadline, lambda step, path: self._play(space, step, path)
         )
         self._answer(verified)
+        if (space.folder / verification.LOG).exists():
+            self._logs[f"{self._name}-{verification.LOG}"] = space.folder / verification.LOG
 
         if self._terms.restart:
             # Tests may leave something; a restart is not to blame for that.
@@ -140,7 +142,10 @@ class PathTaken:
         networks = self._run.create_networks(platforms.network_names(terms.scenario.platforms), self._name)
         for platform in terms.scenario.platforms:
             spec = platforms.machine(platform, self._start.images[platform.name], networks)
-            self._machines.append(self._run.start_machine(spec, self._name))
+            machine = self._run.start_machine(spec, self._name)
+            if platform.name in self._start.mounted:
+                machine.restore(self._start.mounted[platform.name])
+            self._machines.append(machine)
         containers = {machine.name: machine.container for machine in self._machines}
         folder = self._run.folder / self._name
         space = workspace.lay_out(terms.scenario, folder, containers, terms.origin, terms.environment)
@@ -167,10 +172,8 @@ class PathTaken:
     def _capture(self) -> States:
         self._step("capture")
         self._run.check()
-        addresses = {
-            machine.name: (*machine.addresses(), *self._start.addresses.get(machine.name, ()))
-            for machine in self._machines
-        }
+        former = {name: mounted.addresses for name, mounted in self._start.mounted.items()}
+        addresses = {machine.name: (*machine.addresses(), *former.get(machine.name, ())) for machine in self._machines}
         states = {}
         for machine in self._machines:
             machine.settle()

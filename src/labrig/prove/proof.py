@@ -200,7 +200,7 @@ class _Proof:
         start = Start(
             "upgrade",
             images={name: snapshot.image for name, snapshot in found.items()},
-            addresses={name: snapshot.addresses for name, snapshot in found.items()},
+            mounted={name: snapshot.mounted for name, snapshot in found.items() if snapshot.mounted},
             # Both paths stand on the same ground: what was prepared otherwise, or elsewhere, is prepared again.
             prepare=any(snapshot.prepared != prepared for snapshot in found.values()),
         )

@@ -20,7 +20,7 @@ from labrig.ansible.scenario import Scenario
 from labrig.engine import ownership
 from labrig.engine.client import engine_errors, is_full_disk
 from labrig.engine.images import look_up
-from labrig.engine.machines import Machine, require_image
+from labrig.engine.machines import Machine, MountedFiles, require_image
 from labrig.errors import EnvironmentFailed
 from labrig.prove import platforms
 from labrig.prove.failures import failed_tasks, headline, missing_content
@@ -36,7 +36,7 @@ COMMIT = SNAPSHOT + "commit"
 DEFINITION = SNAPSHOT + "definition"
 PREPARED = SNAPSHOT + "prepared"
 PACKAGES = SNAPSHOT + "packages"
-ADDRESSES = SNAPSHOT + "addresses"
+MOUNTED = SNAPSHOT + "mounted"
 
 # Archives move: what was installed from them longer ago is deployed anew.
 FRESH_FOR = timedelta(hours=24)
@@ -78,9 +78,9 @@ class Snapshot:
         return self.labels.get(PREPARED)
 
     @property
-    def addresses(self) -> tuple[str, ...]:
-        """The addresses that the machine had when it was deployed; files may hold them."""
-        return tuple(filter(None, self.labels.get(ADDRESSES, "").split(",")))
+    def mounted(self) -> MountedFiles | None:
+        """The machine's files that no image holds, with the addresses that it had when it was deployed."""
+        return MountedFiles.of_text(self.labels[MOUNTED]) if self.labels.get(MOUNTED) else None
 
 
 def preparation(scenario: Scenario) -> str:
@@ -96,7 +96,10 @@ def definition(client: DockerClient, source: Source) -> str:
         "commit": source.commit,
         "scenario": source.scenario.name,
         "molecule.yml": source.scenario.text.replace(str(source.scenario.project), "."),
-        "playbook": source.scenario.playbooks["converge"].name,
+        "playbooks": {
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in sorted(source.scenario.playbooks.items())
+        },
         "images": {name: require_image(client, image) for name, image in sorted(source.images.items())},
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
@@ -222,15 +225,16 @@ def _keep(run: Run, source: Source, key: str, machine: Machine) -> Snapshot:
         COMMIT: source.commit,
         DEFINITION: key,
         PREPARED: preparation(source.scenario),
-        ADDRESSES: ",".join(machine.addresses()),
+        MOUNTED: machine.mounted_files().as_text(),
         PACKAGES: " ".join(sorted(packages)),
     }
     # Shut down in order, so that databases are whole and what is left in memory is gone.
     machine.stop()
     tag = f"{key}-{_tag(machine.name)}"
     identifier = machine.commit(REPOSITORY, tag, labels)
-    if not run.keep:
-        machine.remove()
+    # It has done its work, even in a run whose machines are kept.
+    machine.remove()
+    run.machines.remove(machine)
     return Snapshot(machine.name, f"{REPOSITORY}:{tag}", identifier, labels)
 
 

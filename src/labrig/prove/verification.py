@@ -18,6 +18,7 @@ from labrig.errors import EnvironmentFailed, Interrupted
 from labrig.prove.failures import failed_tasks, headline
 from labrig.prove.verdict import Check, PathName
 
+LOG = "tests.log"
 MESSAGE_LIMIT = 2000
 # pytest's own exit codes.
 PASSED, FAILED, NOTHING_COLLECTED = 0, 1, 5
@@ -89,7 +90,7 @@ class _Tested:
     def reason(self) -> str:
         first = self.failures[0]
         lines = str(first["message"]).strip().splitlines()
-        said = f": {lines[0]}" if lines else ""
+        said = f": {lines[0][:200]}" if lines else ""
         if len(self.failures) == 1:
             return f"{first['test']} fails{said}"
         return f"{len(self.failures)} tests fail, first {first['test']}{said}"
@@ -98,7 +99,7 @@ class _Tested:
 def _testinfra(space: Workspace, path: PathName, tests: list[Path], processes: Processes, deadline: float) -> _Tested:
     verifier = space.scenario.verifier
     junit = space.folder / "tests.xml"
-    log = space.folder / "tests.log"
+    log = space.folder / LOG
     command = [
         sys.executable,
         "-m",

@@ -1,0 +1,143 @@
+"""What differs between two states, and what only seems to."""
+
+from labrig.state.compare import WHOLE, compare
+from labrig.state.model import State
+from labrig.state.rules import Rule
+
+FILE = {"type": "file", "mode": "0644", "owner": "root", "group": "root", "size": 3, "sha256": "aa"}
+
+
+def state(*, unreadable=None, **dimensions):
+    entries = {(name, key): value for name, keys in dimensions.items() for key, value in keys.items()}
+    return State({}, entries, unreadable or {})
+
+
+def files(**fields):
+    return state(file={"/etc/app.conf": {**FILE, **fields}})
+
+
+def only(comparison):
+    (difference,) = comparison.differences
+    return difference
+
+
+def test_equal_states_do_not_differ():
+    comparison = compare(files(), files())
+    assert comparison.same
+    assert comparison.compared == 1
+    assert comparison.ignored == ()
+
+
+def test_a_difference_has_the_fields_that_differ_and_what_explains_them():
+    found = only(compare(files(package="app"), files(package="app", mode="0600")))
+    assert found.fields == ("mode",)
+    assert found.left == {"mode": "0644", "type": "file", "package": "app"}
+    assert found.right == {"mode": "0600", "type": "file", "package": "app"}
+    assert found.package == "app"
+
+
+def test_every_field_counts():
+    for field, value in {
+        "type": "link",
+        "owner": "app",
+        "group": "adm",
+        "size": 4,
+        "sha256": "bb",
+        "unreadable": "no",
+    }.items():
+        assert field in only(compare(files(), files(**{field: value}))).fields
+
+
+def test_an_entry_on_one_side_is_shown_whole():
+    found = only(compare(files(), state()))
+    assert found.left == FILE
+    assert found.right is None
+    assert only(compare(state(), files())).right == FILE
+
+
+def test_the_owning_package_alone_is_no_difference():
+    assert compare(files(package="a"), files(package="b")).same
+
+
+def test_a_content_that_is_the_same_as_it_is_does_not_differ():
+    # On the left machine a documented address happens to be its own, on the right one it is not.
+    assert compare(files(sha256="replaced", plain="aa", size=9), files()).same
+    assert compare(files(), files(sha256="replaced", plain="aa", size=9)).same
+    assert not compare(files(sha256="replaced", plain="aa"), files(sha256="bb")).same
+    assert not compare(files(sha256="replaced", plain="aa"), files(mode="0600")).same
+
+
+def test_missing_hashes_are_not_equal_content():
+    link = {"type": "link", "target": "/a"}
+    assert not compare(state(file={"/l": link}), state(file={"/l": {"type": "fifo", "size": 1}})).same
+
+
+def test_differences_come_in_the_order_of_dimension_and_key():
+    left = state(file={"/b": FILE, "/a": FILE}, package={"z": {"version": "1"}}, other={"x": {}})
+    found = [(difference.dimension, difference.key) for difference in compare(left, state()).differences]
+    assert found == [("package", "z"), ("file", "/a"), ("file", "/b"), ("other", "x")]
+
+
+def test_a_rule_sets_fields_aside_and_the_others_still_count():
+    rule = Rule("logs", "file", r"/etc/app\..*", "no matter", frozenset({"sha256", "size"}))
+    hidden = compare(files(), files(sha256="bb", size=4), rules=[rule])
+    assert hidden.same
+    assert [(applied.rule, applied.count) for applied in hidden.ignored] == [("logs", 1)]
+    assert only(compare(files(), files(sha256="bb", mode="0600"), rules=[rule])).fields == ("mode",)
+    assert not compare(files(), state(), rules=[rule]).same
+
+
+def test_a_rule_without_fields_takes_the_entry_out():
+    rule = Rule("stamps", "file", r"/etc/app\.conf", "no matter")
+    assert compare(files(), state(), rules=[rule]).same
+    assert compare(files(), files(mode="0600"), rules=[rule]).same
+
+
+def test_a_rule_that_hid_nothing_is_not_reported():
+    rule = Rule("stamps", "file", r"/.+", "no matter")
+    assert compare(files(), files(), rules=[rule]).ignored == ()
+
+
+def test_a_rule_needs_the_whole_key_and_its_dimension():
+    for rule in (Rule("a", "file", r"/etc", "x"), Rule("b", "package", r"/etc/app\.conf", "x")):
+        assert not compare(files(), files(mode="0600"), rules=[rule]).same
+
+
+def test_what_one_side_could_not_read_is_a_difference():
+    left = state(package={"nginx": {"version": "1"}})
+    right = state(unreadable={"package": "no permission"})
+    found = only(compare(left, right))
+    assert (found.dimension, found.key) == ("package", WHOLE)
+    assert found.left is None
+    assert found.right == {"unreadable": "no permission"}
+
+
+def test_what_a_side_read_in_part_is_compared_and_said():
+    left = state(file={"/a": FILE})
+    right = state(file={"/a": {**FILE, "mode": "0600"}}, unreadable={"file": "disk error"})
+    assert [(found.key, found.fields) for found in compare(left, right).differences] == [("", ()), ("/a", ("mode",))]
+
+
+def test_what_no_side_could_read_is_noted():
+    comparison = compare(state(unreadable={"unit": "no systemd"}), state(unreadable={"unit": "no systemd"}))
+    assert comparison.same
+    assert comparison.notes == ("unit could be read completely on neither side: no systemd",)
+
+
+def test_a_dimension_that_only_one_side_asked_for_is_a_difference():
+    left = State({"dimensions": ["package", "file"]}, {("package", "nginx"): {"version": "1"}, ("file", "/a"): FILE})
+    right = State({"dimensions": ["file"]}, {("file", "/a"): FILE})
+    found = only(compare(left, right))
+    assert (found.dimension, found.key, found.right) == ("package", WHOLE, {"unreadable": "it was not captured"})
+
+
+def test_a_dimension_without_entries_on_one_side_is_compared():
+    left = State({"dimensions": ["socket"]}, {("socket", "tcp 0.0.0.0:80"): {"units": []}})
+    assert only(compare(left, State({"dimensions": ["socket"]}))).key == "tcp 0.0.0.0:80"
+
+
+def test_files_that_no_side_could_read_are_noted():
+    unread = {"/a": {"type": "file", "unreadable": "Input/output error"}}
+    comparison = compare(state(file=unread), state(file=unread))
+    assert comparison.same
+    assert comparison.notes == ("1 entries of file could be read on neither side; what they hold is not compared",)
