@@ -24,6 +24,8 @@ def test_no_engine(labrig: Labrig, project: Project) -> None:
     assert done.code == 3
     assert "no Docker Engine answers at unix:///nowhere/docker.sock" in done.err
     assert "hint:" in done.err
+    assert done.verdict is not None
+    assert done.verdict["verdict"] == "error"
 
 
 def test_no_scenario(labrig: Labrig, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from conftest import CONVERGE, IMAGE, TASKS, TEST, Done, Project, environment, m
 Labrig = Callable[..., Done]
 
 FAST = ("--no-restart",)
+# A playbook that writes one file.
+COPY = "- {hosts: all, gather_facts: false, tasks: [{ansible.builtin.copy: {dest: PATH, content: x, mode: '0644'}}]}\n"
 
 
 def test_a_right_change_on_main_is_proven_against_its_first_parent(
@@ -78,13 +80,19 @@ def test_several_machines_with_groups_networks_and_variables(labrig: Labrig, pro
 - hosts: doors
   tasks:
     - {ansible.builtin.command: getent hosts store, changed_when: false}
-    - {ansible.builtin.copy: {dest: /etc/door, content: "{{ port }} {{ ansible_facts.default_ipv4.address }}", mode: "0644"}}
-    - {ansible.builtin.copy: {dest: /etc/peer, content: "{{ hostvars['back'].ansible_facts.default_ipv4.address | default('?') }}", mode: "0644"}}
+    - {ansible.builtin.copy: {dest: /etc/door, content: "{{ port }} {{ ansible_default_ipv4.address }}", mode: "644"}}
+    - ansible.builtin.copy:
+        dest: /etc/peer
+        content: "{{ hostvars['back'].ansible_facts.default_ipv4.address }}"
+        mode: "644"
 - hosts: stores
   tasks: [{ansible.builtin.copy: {dest: /etc/store, content: "{{ size }}", mode: "0644"}}]
 """
     converge = "- {hosts: all, gather_facts: true, become: true, tasks: []}\n" + converge.lstrip()
-    verify = "- {hosts: stores, gather_facts: false, tasks: [{ansible.builtin.command: grep -q 3 /etc/store, changed_when: false}]}\n"
+    verify = (
+        "- {hosts: stores, gather_facts: false, "
+        "tasks: [{ansible.builtin.command: grep -q 3 /etc/store, changed_when: false}]}\n"
+    )
     project.commit(
         molecule__default__molecule_yml=molecule(front, back, provisioner=provisioner, verifier={"name": "ansible"}),
         molecule__default__converge_yml=converge,
@@ -97,7 +105,7 @@ def test_several_machines_with_groups_networks_and_variables(labrig: Labrig, pro
 
 def test_a_change_of_one_of_several_machines_names_it(labrig: Labrig, project: Project) -> None:
     machines = [{"name": name, "image": IMAGE} for name in ("front", "back")]
-    converge = "- {hosts: all, gather_facts: false, tasks: [{ansible.builtin.copy: {dest: '/etc/old', content: x, mode: '0644'}}]}\n"
+    converge = COPY.replace("PATH", "/etc/old")
     project.commit(molecule__default__molecule_yml=molecule(*machines), molecule__default__converge_yml=converge)
     project.write(molecule__default__converge_yml=converge.replace("all", "front"))
     done = labrig("prove", "--production", "HEAD", *FAST, cwd=project.folder)
@@ -109,7 +117,9 @@ def test_a_role_is_found_by_its_namespace_and_prepared_on_both_paths(labrig: Lab
     project.commit(
         meta__main_yml="galaxy_info: {role_name: motd, namespace: acme, author: acme}\n",
         molecule__default__converge_yml="- {hosts: all, roles: [{role: acme.motd}]}\n",
-        molecule__default__prepare_yml="- {hosts: all, tasks: [{ansible.builtin.file: {path: /srv/ground, state: directory, mode: '0755'}}]}\n",
+        molecule__default__prepare_yml=(
+            "- {hosts: all, tasks: [{ansible.builtin.file: {path: /srv/ground, state: directory, mode: '755'}}]}\n"
+        ),
         tasks__main_yml='- {ansible.builtin.copy: {dest: /srv/ground/x, content: x, mode: "0644"}}\n',
     )
     done = labrig("prove", "--production", "HEAD", *FAST, cwd=project.folder)
@@ -117,9 +127,7 @@ def test_a_role_is_found_by_its_namespace_and_prepared_on_both_paths(labrig: Lab
 
 
 def test_a_playbook_without_molecule_and_without_history(labrig: Labrig, tmp_path: Path) -> None:
-    project = Project(tmp_path / "plain").write(
-        site_yml="- {hosts: all, gather_facts: false, tasks: [{ansible.builtin.copy: {dest: /etc/x, content: x, mode: '0644'}}]}\n"
-    )
+    project = Project(tmp_path / "plain").write(site_yml=COPY.replace("PATH", "/etc/x"))
     words = ("prove", "--playbook", "site.yml", "--image", IMAGE, *FAST)
     done = labrig(*words, "--production", IMAGE, cwd=project.folder)
     assert done.code == 0, done.err
@@ -132,7 +140,8 @@ def test_what_is_set_only_at_run_time_does_not_survive_a_restart(labrig: Labrig,
     unit = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
     project.commit(
         tasks__main_yml=(
-            f"- {{ansible.builtin.copy: {{dest: /etc/systemd/system/idle.service, content: {json.dumps(unit)}, mode: '0644'}}}}\n"
+            "- ansible.builtin.copy:\n"
+            f"    {{dest: /etc/systemd/system/idle.service, content: {json.dumps(unit)}, mode: '644'}}\n"
             "- {ansible.builtin.systemd_service: {name: idle, state: started, daemon_reload: true}}\n"
         )
     )

@@ -10,7 +10,7 @@ import click
 
 from labrig.cli.console import words
 from labrig.cli.progress import Progress
-from labrig.errors import UsageError
+from labrig.errors import EnvironmentFailed, UsageError
 from labrig.prove import junit, proof, report
 from labrig.prove.configuration import duration
 from labrig.prove.meaning import meaning
@@ -102,8 +102,14 @@ def prove(
         timeout=_seconds(timeout),
         restart=False if no_restart else None,
     )
-    with Progress() as progress:
-        proven = proof.prove(options, os.environ, say=progress.say, on_check=progress.check)
+    try:
+        with Progress() as progress:
+            proven = proof.prove(options, os.environ, say=progress.say, on_check=progress.check)
+    except EnvironmentFailed as error:
+        # A gate reads the files, whatever happened.
+        unanswered = Proven(proof.unanswered(options, error), None, ())
+        _write(unanswered.verdict, unanswered, json_file, junit_file, report_directory)
+        raise
     verdict = proven.verdict
     _write(verdict, proven, json_file, junit_file, report_directory)
     progress.summary(verdict)

@@ -1,4 +1,4 @@
-"""Networks of machines."""
+"""Networks and volumes of machines."""
 
 from __future__ import annotations
 
@@ -13,3 +13,9 @@ def create(client: DockerClient, name: str, labels: Mapping[str, str]) -> None:
     """Create a bridge network with an address range that the engine chooses."""
     with engine_errors(f"create network {name}"):
         client.networks.create(name, driver="bridge", labels=dict(labels), check_duplicate=True)
+
+
+def create_volume(client: DockerClient, name: str, labels: Mapping[str, str]) -> None:
+    """Create a local volume."""
+    with engine_errors(f"create volume {name}"):
+        client.volumes.create(name, labels=dict(labels))

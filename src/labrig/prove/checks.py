@@ -118,9 +118,15 @@ def same_state(
     upgrade: Mapping[str, State],
     tasks: Mapping[PathName, Sequence[Ended]],
     elapsed: Callable[[], float],
+    look_at_production: Callable[[], Mapping[str, State] | None] = lambda: None,
 ) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...], int]:
-    """Answer whether both paths led to the same state; also what differs, what rules hid, how much was compared."""
+    """Answer whether both paths led to the same state; also what differs, what rules hid, how much was compared.
+
+    ``look_at_production`` is called only where something differs: it returns production's states before the upgrade,
+    which tell what was left behind from what the upgrade made.
+    """
     differences, ignored, compared = across(fresh, upgrade)
+    production = look_at_production() if differences else None
     findings = tuple(
         Finding(
             "same-state",
@@ -129,7 +135,7 @@ def same_state(
             key,
             one.left,
             one.right,
-            sentence(one),
+            sentence(one, in_production=_was_there(one, key, production)),
             one.package,
             tuple(
                 {"on": path, **task}
@@ -184,6 +190,14 @@ def tasks_on(difference: Difference, tasks: Iterable[Ended], host: str | None = 
         for task in tasks
         if task.result in ("ok", "changed") and host in (None, task.host) and _names(task, difference)
     )
+
+
+def _was_there(difference: Difference, key: str, production: Mapping[str, State] | None) -> bool | None:
+    if production is None:
+        return None
+    machine = _host(key) if len(production) > 1 else next(iter(production))
+    state = production.get(machine or "")
+    return None if state is None else (difference.dimension, difference.key) in state.entries
 
 
 def _host(key: str) -> str | None:

@@ -15,7 +15,7 @@ from labrig.ansible.workspace import Workspace
 from labrig.engine.client import START_ENGINE, is_answering
 from labrig.engine.machines import Machine, MountedFiles
 from labrig.errors import EnvironmentFailed
-from labrig.prove import checks, platforms, verification
+from labrig.prove import checks, verification
 from labrig.prove.failures import environment_failure
 from labrig.prove.run import Run, Say
 from labrig.prove.verdict import Check, Finding, Ignored, PathName
@@ -35,12 +35,14 @@ class Start:
         images: The image of each platform's machine.
         mounted: What the machines' snapshots could not hold: files that Docker mounts, and former addresses.
         prepare: Whether the scenario's preparation is still to be done on them.
+        machines: What their containers are called after; the path's name where it is empty.
     """
 
     name: PathName
     images: Mapping[str, str]
     mounted: Mapping[str, MountedFiles] = field(default_factory=dict)
     prepare: bool = True
+    machines: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,18 +138,21 @@ class PathTaken:
         self._step("done")
         return Outcome(self._name, tuple(self._checks), deployed, findings, ignored, first.tasks, self._logs)
 
+    def look(self) -> States:
+        """Boot the machines and return their states, without deploying anything."""
+        self._boot()
+        return self._capture()
+
     def _boot(self) -> Workspace:
         terms = self._terms
         self._step("boot")
-        networks = self._run.create_networks(platforms.network_names(terms.scenario.platforms), self._name)
-        for platform in terms.scenario.platforms:
-            spec = platforms.machine(platform, self._start.images[platform.name], networks)
-            machine = self._run.start_machine(spec, self._name)
-            if platform.name in self._start.mounted:
-                machine.restore(self._start.mounted[platform.name])
-            self._machines.append(machine)
+        called = self._start.machines or self._name
+        self._machines = self._run.start_machines(terms.scenario.platforms, self._start.images, called)
+        for machine in self._machines:
+            if machine.name in self._start.mounted:
+                machine.restore(self._start.mounted[machine.name])
         containers = {machine.name: machine.container for machine in self._machines}
-        folder = self._run.folder / self._name
+        folder = self._run.folder / called
         space = workspace.lay_out(terms.scenario, folder, containers, terms.origin, terms.environment)
         requirements.check(space)
         return space

@@ -45,13 +45,16 @@ def image_for(image: str, substitutions: Mapping[str, str]) -> str:
     return image
 
 
-def machine(platform: Platform, image: str, networks: Mapping[str, str]) -> MachineSpec:
+def machine(
+    platform: Platform, image: str, networks: Mapping[str, str], volumes: Mapping[str, str] | None = None
+) -> MachineSpec:
     """Return what the platform's machine is made of.
 
     Args:
         platform: The platform.
         image: The image that it starts from on this path.
         networks: The scenario's network names with those of this path's own networks.
+        volumes: The scenario's volume names with those of this path's own volumes.
     """
     options = platform.options
     asked = tuple(str(one).upper().removeprefix("CAP_") for one in options.get("capabilities") or ())
@@ -66,7 +69,9 @@ def machine(platform: Platform, image: str, networks: Mapping[str, str]) -> Mach
         entrypoint=_command(options.get("entrypoint")),
         capabilities=capabilities,
         tmpfs=_tmpfs(options.get("tmpfs")),
-        volumes=tuple(one for one in map(str, options.get("volumes") or ()) if not _is_cgroup(one)),
+        volumes=tuple(
+            _own_volume(one, volumes or {}) for one in map(str, options.get("volumes") or ()) if not _is_cgroup(one)
+        ),
         env={str(key): str(value) for key, value in (options.get("env") or {}).items()},
         networks=_networks(platform, networks),
         network_mode=options.get("network_mode") if not networks else None,
@@ -78,6 +83,21 @@ def network_names(platforms: tuple[Platform, ...]) -> tuple[str, ...]:
     """Return the networks that the scenario's machines are on, in order."""
     names = (str(one["name"]) for platform in platforms for one in platform.options.get("networks") or ())
     return tuple(dict.fromkeys(names))
+
+
+def volume_names(platforms: tuple[Platform, ...]) -> tuple[str, ...]:
+    """Return the named volumes that the scenario's machines mount: neither paths of the host nor unnamed ones."""
+    sources = (str(one).split(":") for platform in platforms for one in platform.options.get("volumes") or ())
+    return tuple(dict.fromkeys(parts[0] for parts in sources if len(parts) > 1 and _is_name(parts[0])))
+
+
+def _own_volume(volume: str, volumes: Mapping[str, str]) -> str:
+    source, separator, rest = volume.partition(":")
+    return f"{volumes.get(source, source)}{separator}{rest}"
+
+
+def _is_name(source: str) -> bool:
+    return not source.startswith(("/", ".", "~"))
 
 
 def _networks(platform: Platform, networks: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

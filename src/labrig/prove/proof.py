@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from labrig.engine.machines import require_image
 from labrig.errors import EnvironmentFailed, LabrigError, UsageError
 from labrig.prove import checks, configuration, platforms, production, snapshots
 from labrig.prove.configuration import Configuration
-from labrig.prove.path import Outcome, PathTaken, Start, Terms
+from labrig.prove.path import Outcome, PathTaken, Start, States, Terms
 from labrig.prove.production import Chosen, FromImages
 from labrig.prove.repository import NO_HEAD, Repository
 from labrig.prove.run import Run, Say
@@ -140,6 +141,24 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
         return Proven(verdict, logs, tuple(machine.container for machine in run.machines) if options.keep else ())
 
 
+def unanswered(options: Options, error: EnvironmentFailed) -> Verdict:
+    """Return the verdict of a proof that could not even start."""
+    project = options.project.resolve()
+    repository = Repository.of(project) if project.is_dir() else None
+    found = [Check("deploys", path, "error", error.message) for path in PATHS]
+    found += [check for path in PATHS for check in checks.skipped(path, {"deploys"}, "the path could not be taken")]
+    found.append(Check("same-state", None, "skip", "there is nothing to compare"))
+    return Verdict(
+        project=project.name,
+        scenario=options.scenario or "",
+        platform="",
+        head=repository.head() if repository else NO_HEAD,
+        production=None,
+        seconds=0.0,
+        checks=tuple(found),
+    )
+
+
 @dataclass(frozen=True)
 class _Answers:
     checks: tuple[Check, ...]
@@ -170,6 +189,8 @@ class _Proof:
         self._image_of = image_of
         self._say = say
         self._on_check = on_check
+        # Where the upgrade path begins; known once production's snapshots are.
+        self._production = Start("upgrade", {})
 
     def take(self) -> _Answers:
         """Take both paths at once and compare what they led to."""
@@ -197,14 +218,14 @@ class _Proof:
     def _upgrade(self) -> Outcome:
         found = self._production_snapshots()
         prepared = snapshots.preparation(self._terms.scenario)
-        start = Start(
+        self._production = Start(
             "upgrade",
             images={name: snapshot.image for name, snapshot in found.items()},
             mounted={name: snapshot.mounted for name, snapshot in found.items() if snapshot.mounted},
             # Both paths stand on the same ground: what was prepared otherwise, or elsewhere, is prepared again.
             prepare=any(snapshot.prepared != prepared for snapshot in found.values()),
         )
-        return self._path(start)
+        return self._path(self._production)
 
     def _production_snapshots(self) -> Mapping[str, Snapshot]:
         chosen = self._chosen
@@ -260,7 +281,17 @@ class _Proof:
         self._say("both", "compare", "")
         began = clock.monotonic()
         tasks: dict[PathName, tuple[Ended, ...]] = {path: outcome.tasks for path, outcome in outcomes.items()}
-        return checks.same_state(states["fresh"], states["upgrade"], tasks, lambda: clock.monotonic() - began)
+        return checks.same_state(
+            states["fresh"], states["upgrade"], tasks, lambda: clock.monotonic() - began, self._look_at_production
+        )
+
+    def _look_at_production(self) -> States | None:
+        """Return production's states before the upgrade; None if they cannot be had, which only makes words vaguer."""
+        start = dataclasses.replace(self._production, machines="production-before")
+        try:
+            return PathTaken(self._run, self._terms, start, lambda *_: None, self._on_check).look()
+        except EnvironmentFailed:
+            return None
 
 
 def _words(error: BaseException | None) -> str:

@@ -16,12 +16,14 @@ from docker import DockerClient
 
 from labrig import clock
 from labrig.ansible.playbook import Processes
+from labrig.ansible.scenario import Platform
 from labrig.engine import networks, ownership, sweep
 from labrig.engine.client import connect
 from labrig.engine.machines import Machine, MachineSpec
 from labrig.engine.ownership import RunLock
 from labrig.engine.reaper import Reaper
 from labrig.errors import Interrupted, LabrigError
+from labrig.prove import platforms
 
 KEPT_LOGS = 20
 
@@ -98,6 +100,22 @@ class Run:
         for name in own.values():
             networks.create(self.client, name, self.labels("network"))
         return own
+
+    def create_volumes(self, names: tuple[str, ...], path: str) -> dict[str, str]:
+        """Create a path's own volumes; return the scenario's names with those on the engine."""
+        own = {name: f"labrig-{self.id}-{path}-{name}" for name in names}
+        for name in own.values():
+            networks.create_volume(self.client, name, self.labels("volume"))
+        return own
+
+    def start_machines(self, chosen: tuple[Platform, ...], images: Mapping[str, str], path: str) -> list[Machine]:
+        """Start the machines of a scenario, each from its image, on networks and volumes that only this path has."""
+        own_networks = self.create_networks(platforms.network_names(chosen), path)
+        own_volumes = self.create_volumes(platforms.volume_names(chosen), path)
+        return [
+            self.start_machine(platforms.machine(one, images[one.name], own_networks, own_volumes), path)
+            for one in chosen
+        ]
 
     def check(self) -> None:
         """Raise ``Interrupted`` once the run was cancelled."""

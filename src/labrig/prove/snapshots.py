@@ -22,7 +22,6 @@ from labrig.engine.client import engine_errors, is_full_disk
 from labrig.engine.images import look_up
 from labrig.engine.machines import Machine, MountedFiles, require_image
 from labrig.errors import EnvironmentFailed
-from labrig.prove import platforms
 from labrig.prove.failures import failed_tasks, headline, missing_content
 from labrig.prove.run import Run, Say
 
@@ -158,11 +157,9 @@ def _deploy(
     step = f"production {source.commit[:12]}"
     say("upgrade", step, "")
     scenario = source.scenario
-    networks = run.create_networks(platforms.network_names(scenario.platforms), "production")
-    machines: dict[str, Machine] = {}
-    for platform in scenario.platforms:
-        spec = platforms.machine(platform, source.images[platform.name], networks)
-        machines[platform.name] = run.start_machine(spec, "production")
+    machines = {
+        machine.name: machine for machine in run.start_machines(scenario.platforms, source.images, "production")
+    }
     space = workspace.lay_out(
         scenario,
         run.folder / "production",
