@@ -418,7 +418,8 @@ def _machine_id(hostname: str) -> bytes:
     content = (hashlib.sha256(f"labrig machine {hostname}".encode()).hexdigest()[:32] + "\n").encode()
     entry = tarfile.TarInfo("machine-id")
     entry.size = len(content)
-    entry.mode = 0o444
+    # As in the base image, where systemd fills the file that it finds.
+    entry.mode = 0o644
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         archive.addfile(entry, io.BytesIO(content))
