@@ -148,6 +148,7 @@ class Machine:
         self._container = container
         self.spec = spec
         self.boots = boots
+        self._python = ""
 
     @property
     def name(self) -> str:
@@ -330,7 +331,10 @@ class Machine:
         Raises:
             EnvironmentFailed: There is none; Ansible could not work there either.
         """
+        if self._python:
+            return self._python
         found = self.execute(["/bin/sh", "-c", _FIND_PYTHON]).stdout.decode(errors="replace").strip()
+        self._python = found
         if not found:
             raise EnvironmentFailed(
                 f"machine {self.name} (image {self.spec.image}) has no Python, which Ansible and labrig need",
