@@ -94,18 +94,20 @@ class CallbackModule(CallbackBase):
         task = _of(result, "task")
         fields = _fields(result)
         began = self._began.pop((host, task._uuid), None)
-        self._write({
-            "event": "end",
-            "host": host,
-            **_task(task),
-            "result": outcome,
-            "ignored": ignored,
-            "seconds": 0.0 if began is None else round(time.monotonic() - began, 3),
-            "message": "" if outcome in ("ok", "skipped") else _message(fields),
-            "items": self._items.pop((host, task._uuid), []),
-            "paths": _named(fields, PATH_KEYS, absolute=True),
-            "names": _named(fields, NAME_KEYS, absolute=False),
-        })
+        self._write(
+            {
+                "event": "end",
+                "host": host,
+                **_task(task),
+                "result": outcome,
+                "ignored": ignored,
+                "seconds": 0.0 if began is None else round(time.monotonic() - began, 3),
+                "message": "" if outcome in ("ok", "skipped") else _message(fields),
+                "items": self._items.pop((host, task._uuid), []),
+                "paths": _named(fields, PATH_KEYS, absolute=True),
+                "names": _named(fields, NAME_KEYS, absolute=False),
+            }
+        )
 
     def _write(self, event):
         if self._file is not None:
