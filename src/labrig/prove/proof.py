@@ -144,7 +144,10 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
 def unanswered(options: Options, error: EnvironmentFailed) -> Verdict:
     """Return the verdict of a proof that could not even start."""
     project = options.project.resolve()
-    repository = Repository.of(project) if project.is_dir() else None
+    try:
+        repository = Repository.of(project) if project.is_dir() else None
+    except EnvironmentFailed:
+        repository = None
     found = [Check("deploys", path, "error", error.message) for path in PATHS]
     found += [check for path in PATHS for check in checks.skipped(path, {"deploys"}, "the path could not be taken")]
     found.append(Check("same-state", None, "skip", "there is nothing to compare"))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 from docker import DockerClient
 
@@ -40,6 +41,7 @@ MOUNTED = SNAPSHOT + "mounted"
 # Archives move: what was installed from them longer ago is deployed anew.
 FRESH_FOR = timedelta(hours=24)
 STORED_FOR = timedelta(days=14)
+WAIT_SECONDS = 0.2
 _LIST_PACKAGES = (
     "dpkg-query -W -f '${Package}=${Version}\\n' 2>/dev/null || rpm -qa --qf '%{NAME}=%{VERSION}-%{RELEASE}\\n'"
 )
@@ -144,7 +146,7 @@ def build(
     """
     key = definition(run.client, source)
     names = tuple(platform.name for platform in source.scenario.platforms)
-    with _one_at_a_time(key):
+    with _one_at_a_time(run, key):
         stored = find(run.client, key, names, max_age=max_age)
         if stored is not None:
             return stored
@@ -259,10 +261,20 @@ def _tag(name: str) -> str:
 
 
 @contextmanager
-def _one_at_a_time(key: str) -> Iterator[None]:
-    """Let one process at a time build a snapshot; the others wait and find it."""
+def _one_at_a_time(run: Run, key: str) -> Iterator[None]:
+    """Let one process at a time build a snapshot; the others wait, as long as their own run goes on, and find it."""
     folder = ownership.cache_directory() / "snapshots"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{key}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while not _locked(file):
+            run.check()
+            clock.sleep(WAIT_SECONDS)
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -282,6 +282,19 @@ _RUNNING = (
 
 _DATABASES = (
     Rule(
+        "sqlite-files",
+        "file",
+        r"/var/lib/.+\.sqlite3?",
+        "the bytes of a database that runs say nothing; that it is there is compared",
+        BYTES,
+    ),
+    Rule(
+        "sqlite-passing",
+        "file",
+        r"/var/lib/.+\.sqlite3?-(wal|shm|journal)",
+        "a file that SQLite keeps beside a database that is in use",
+    ),
+    Rule(
         "mariadb-files",
         "file",
         r"/var/lib/mysql/(.+/)?([^/]+\.(frm|ibd|MAI|MAD|MYI|MYD|CSV|CSM|TRG|TRN)|db\.opt|ibdata\d+|ib_logfile\d+|undo\d+|aria_log_control)",

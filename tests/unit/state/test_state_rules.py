@@ -205,6 +205,14 @@ CASES = {
         [("/var/lib/systemd/timers/other", *ONLY_LEFT), ("/etc/systemd/system/a.timer", *BYTES_DIFFER)],
     ),
     "random-seed": ([("/var/lib/systemd/random-seed", *ONLY_LEFT)], [("/var/lib/systemd/linger", *ONLY_LEFT)]),
+    "sqlite-files": (
+        [("/var/lib/fail2ban/fail2ban.sqlite3", *BYTES_DIFFER)],
+        [("/var/lib/fail2ban/fail2ban.sqlite3", *ONLY_LEFT), ("/etc/web/settings.sqlite3", *BYTES_DIFFER)],
+    ),
+    "sqlite-passing": (
+        [("/var/lib/grafana/grafana.sqlite-wal", *ONLY_LEFT)],
+        [("/var/lib/grafana/grafana.sqlite", *ONLY_LEFT), ("/var/lib/grafana/sqlite-wal", *ONLY_LEFT)],
+    ),
     "mariadb-files": (
         [("/var/lib/mysql/mysql/user.frm", *BYTES_DIFFER), ("/var/lib/mysql/ibdata1", *BYTES_DIFFER)],
         [
