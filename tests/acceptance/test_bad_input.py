@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import IMAGE, TASKS, Done, Project, environment, molecule, passing
+from conftest import IMAGE, TASKS, Done, Project, environment, molecule, left_behind
 
 from labrig.engine.client import connect
 
@@ -144,13 +144,13 @@ def hanging(project: Project, until: str) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.parametrize("moment", ["fresh    boot", "fresh    deploy", "upgrade  deploy"])
 def test_a_killed_proof_leaves_nothing(project: Project, moment: str) -> None:
     client = connect()
-    before = passing(client)
+    before = left_behind(client)
     with hanging(project, moment) as process:
         process.kill()
     until = time.monotonic() + 10
-    while time.monotonic() < until and (passing(client) - before or ours(project.folder)):
+    while time.monotonic() < until and (left_behind(client) - before or ours(project.folder)):
         time.sleep(0.2)
-    assert passing(client) <= before
+    assert left_behind(client) <= before
     client.close()
     assert not ours(project.folder)
     assert not list(Path("/tmp").glob(f"labrig-*-{process.pid}*"))
@@ -158,13 +158,13 @@ def test_a_killed_proof_leaves_nothing(project: Project, moment: str) -> None:
 
 def test_an_interrupted_proof_cleans_up_and_says_so(project: Project) -> None:
     client = connect()
-    before = passing(client)
+    before = left_behind(client)
     with hanging(project, "upgrade  deploy") as process:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "interrupted" in said
-    assert passing(client) <= before
+    assert left_behind(client) <= before
     client.close()
 
 

@@ -185,18 +185,19 @@ def arguments(workspace: Workspace, playbook: Path, *, again: bool) -> list[str]
         options.pop("become", None)
     command = [sys.executable, "-m", "ansible", "playbook", "--inventory", str(workspace.inventory)]
     for key, value in options.items():
-        command.extend(_option(str(key), value))
+        command.extend(option(str(key), value))
     return [*command, *scenario.arguments, str(playbook)]
 
 
-def _option(key: str, value: Any) -> list[str]:
+def option(key: str, value: Any) -> list[str]:
+    """Return a command's option as Molecule writes it: ``True`` is the option alone, ``False`` nothing, a list several."""
     dashed = f"-{key}" if len(key) == 1 or set(key) == {"v"} else f"--{key}"
     if value is True:
         return [dashed]
     if value is False or value is None:
         return []
     values = value if isinstance(value, list) else [value]
-    return [f"{dashed}={one}" if dashed.startswith("--") else f"{dashed}{one}" for one in values]
+    return [word for one in values for word in ([f"{dashed}={one}"] if len(key) > 1 else [dashed, str(one)])]
 
 
 def _callbacks() -> Path:

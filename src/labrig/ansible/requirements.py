@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
+from labrig import yaml_file
 from labrig.ansible.workspace import Workspace
-from labrig.errors import EnvironmentFailed, UsageError
+from labrig.errors import EnvironmentFailed
 
 FILES = (
     "requirements.yml",
@@ -71,15 +70,7 @@ def has_collection(workspace: Workspace, name: str) -> bool:
 
 
 def _read(file: Path) -> Iterator[Requirement]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise UsageError(
-            f"{file}:{mark.line + 1 if mark else 1}: not YAML: {getattr(error, 'problem', error)}"
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}") from error
+    content = yaml_file.read(file)
     roles, collections = (
         (content, [])
         if isinstance(content, list)

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from labrig import yaml_file
 from labrig.ansible.interpolation import interpolate
 from labrig.errors import UsageError
 
@@ -144,11 +145,11 @@ def load(project: Path, file: Path, environment: Mapping[str, str]) -> Scenario:
         "MOLECULE_SCENARIO_DIRECTORY": str(directory),
         "MOLECULE_PROJECT_DIRECTORY": str(project),
     }
-    text = interpolate(_read(file), variables)
-    content = _yaml(file, text)
+    text = interpolate(yaml_file.read_text(file), variables)
+    content = yaml_file.parse_mapping(text, file)
     base = project / BASE_CONFIG
     if base.is_file():
-        content = _merge(_yaml(base, interpolate(_read(base), variables)), content)
+        content = _merge(yaml_file.parse_mapping(interpolate(yaml_file.read_text(base), variables), base), content)
     return _scenario(project, directory, file, text, content)
 
 
@@ -287,24 +288,3 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         former = merged.get(key)
         merged[key] = _merge(former, value) if isinstance(former, dict) and isinstance(value, dict) else value
     return merged
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}") from error
-
-
-def _yaml(file: Path, text: str) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else str(file)
-        raise UsageError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise UsageError(f"{file}: expected a mapping, found {type(content).__name__}")
-    return content

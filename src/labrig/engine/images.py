@@ -19,11 +19,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from labrig import yaml_file
 from labrig.engine import ownership
 from labrig.engine.client import engine_errors, is_full_disk
 from labrig.engine.reaper import Reaper
@@ -94,11 +94,8 @@ def definitions(directory: Path | None = None) -> dict[str, Definition]:
 
 
 def _read(path: Path) -> Definition:
-    raw = path.read_bytes()
     try:
-        content = _File.model_validate({"definition": yaml.safe_load(raw)}).definition
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not YAML: {error}") from error
+        content = _File.model_validate({"definition": yaml_file.read(path)}).definition
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][2:]) or "source"

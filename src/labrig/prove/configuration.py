@@ -8,9 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from labrig import yaml_file
 from labrig.errors import UsageError
 
 FILE = "labrig.yml"
@@ -66,16 +66,7 @@ def read(project: Path) -> Configuration:
     path = project / FILE
     if not path.exists():
         return Configuration()
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise UsageError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{path}: expected a mapping, found {type(content).__name__}")
+    content = yaml_file.parse_mapping(yaml_file.read_text(path), path)
     content = {key: value for key, value in content.items() if not str(key).startswith("x-")}
     known = list(Configuration.model_fields)
     for key in content:

@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from labrig import clock
-from labrig.ansible.playbook import PlaybookRun, Processes
+from labrig.ansible.playbook import PlaybookRun, Processes, option
 from labrig.ansible.scenario import Scenario
 from labrig.ansible.workspace import Workspace
 from labrig.errors import EnvironmentFailed, Interrupted
@@ -114,7 +114,7 @@ def _testinfra(space: Workspace, path: PathName, tests: list[Path], processes: P
     ]
     for key, value in verifier.options.items():
         if (str(key), value) != ("p", "no:cacheprovider"):
-            command += _option(str(key), value)
+            command += option(str(key), value)
     env = {**space.env, **verifier.env, "PYTHONDONTWRITEBYTECODE": "1", "LABRIG_PATH": path}
     with (
         log.open("wb") as output,
@@ -154,12 +154,3 @@ def _read_junit(path: Path) -> tuple[int, list[dict[str, Any]]]:
         elif not any(child.tag == "skipped" for child in case):
             passed += 1
     return passed, failures
-
-
-def _option(key: str, value: Any) -> list[str]:
-    dashed = f"-{key}" if len(key) == 1 or set(key) == {"v"} else f"--{key}"
-    if value is True:
-        return [dashed]
-    if value is False or value is None:
-        return []
-    return [f"{dashed}={value}"] if dashed.startswith("--") else [dashed, str(value)]

@@ -1,0 +1,59 @@
+"""YAML files that people write: read with an error that says file, line and column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from labrig.errors import UsageError
+
+
+def read(path: Path) -> Any:
+    """Return the content of a YAML file; None where it is empty.
+
+    Raises:
+        UsageError: It cannot be read or is not YAML.
+    """
+    return parse(read_text(path), path)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+
+
+def parse(text: str, path: Path) -> Any:
+    """Return what a YAML text holds; ``path`` is where messages say that it stands.
+
+    Raises:
+        UsageError: It is not YAML.
+    """
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise UsageError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
+
+
+def parse_mapping(text: str, path: Path) -> dict[str, Any]:
+    """Return the mapping that a YAML text holds; empty where the text is.
+
+    Raises:
+        UsageError: It is not YAML or holds something else.
+    """
+    content = parse(text, path)
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise UsageError(f"{path}: expected a mapping, found {type(content).__name__}")
+    return content
