@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import IMAGE, TASKS, Done, Project, environment, molecule, left_behind
+from conftest import IMAGE, TASKS, Done, Project, environment, left_behind, molecule
 
 from labrig.engine.client import connect
 

@@ -190,7 +190,7 @@ def arguments(workspace: Workspace, playbook: Path, *, again: bool) -> list[str]
 
 
 def option(key: str, value: Any) -> list[str]:
-    """Return a command's option as Molecule writes it: ``True`` is the option alone, ``False`` nothing, a list several."""
+    """Return an option as Molecule writes it: ``True`` is the option alone, ``False`` nothing, a list several."""
     dashed = f"-{key}" if len(key) == 1 or set(key) == {"v"} else f"--{key}"
     if value is True:
         return [dashed]
