@@ -85,9 +85,18 @@ class Snapshot:
 
 
 def preparation(scenario: Scenario) -> str:
-    """Return a digest of the scenario's prepare playbook; of none, a digest too."""
-    path = scenario.playbooks.get("prepare")
-    return hashlib.sha256(path.read_bytes() if path else b"").hexdigest()[:16]
+    """Return a digest of how the scenario prepares its machines; of one that does not, a digest too.
+
+    What the playbook reads stands beside it: all files of the scenario count but those that have other uses.
+    """
+    digest = hashlib.sha256()
+    if "prepare" in scenario.playbooks:
+        others = {scenario.file, scenario.playbooks["converge"], scenario.playbooks.get("verify")}
+        tests = scenario.verifier.directory
+        for path in sorted({*scenario.directory.rglob("*"), scenario.playbooks["prepare"]}):
+            if path.is_file() and path not in others and not path.is_relative_to(tests):
+                digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()[:16]
 
 
 def definition(client: DockerClient, source: Source) -> str:
