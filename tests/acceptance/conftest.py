@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -100,11 +101,9 @@ class Project:
         self.folder = folder
 
     def write(self, **files: str) -> Project:
-        """Write files; ``__`` in a name is a folder's end and ``_yml`` the ending."""
+        """Write files; ``__`` in a name is a folder's end, and ``_yml`` or ``_py`` the ending."""
         for name, content in files.items():
-            path = self.folder / (
-                name.replace("__", "/").removesuffix("_yml") + (".yml" if name.endswith("_yml") else "")
-            )
+            path = self.folder / re.sub(r"_(yml|py)$", r".\1", name.replace("__", "/"))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
         return self

@@ -41,7 +41,7 @@ def test_a_failing_task_is_shown_with_name_place_host_and_message(labrig: Labrig
     assert done.code == 1
     assert done.failing == {("deploys", "fresh"), ("deploys", "upgrade")}
     assert "'motd : Break it'" in done.err
-    assert f"{project.folder}/tasks/main.yml:5" in done.err
+    assert f"{project.folder}/tasks/main.yml:4" in done.err
     assert "on web" in done.err
     assert "non-zero return code" in done.err
     assert done.err.strip().splitlines()[-1].startswith("disproved: cannot be deployed")
