@@ -9,24 +9,18 @@ from pathlib import Path
 import click
 
 from labrig.cli.console import words
+from labrig.cli.options import project_option, scenario_option, seconds
 from labrig.cli.progress import Progress
 from labrig.errors import EnvironmentFailed, UsageError
 from labrig.prove import junit, proof, report
-from labrig.prove.configuration import duration
 from labrig.prove.meaning import meaning
 from labrig.prove.proof import Options, Proven
 from labrig.prove.verdict import Verdict
 
 
 @click.command()
-@click.option(
-    "--project",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    metavar="DIR",
-    help="The project's folder [default: here].",
-)
-@click.option("--scenario", metavar="NAME", help="The Molecule scenario, where there are several.")
+@project_option
+@scenario_option
 @click.option("--production", metavar="REF|IMAGE", help="Production's state: a git ref, or an image of a machine.")
 @click.option(
     "--playbook",
@@ -99,7 +93,7 @@ def prove(
         image=image,
         images=substitutions,
         keep=keep,
-        timeout=_seconds(timeout),
+        timeout=None if timeout is None else seconds("--timeout", timeout),
         restart=False if no_restart else None,
     )
     try:
@@ -132,15 +126,6 @@ def _images(given: tuple[str, ...], playbook: Path | None) -> tuple[str | None, 
         else:
             image = one
     return image, substitutions
-
-
-def _seconds(timeout: str | None) -> float | None:
-    if timeout is None:
-        return None
-    try:
-        return duration(timeout).total_seconds()
-    except ValueError as error:
-        raise UsageError(f"--timeout: {error}") from error
 
 
 def _check_writable(path: Path | None) -> None:

@@ -10,11 +10,11 @@ import click
 from rich.table import Table
 
 from labrig.cli.console import out, steps, words
+from labrig.cli.options import project_option, scenario_option, seconds
 from labrig.engine import ownership
 from labrig.engine.client import connect
 from labrig.errors import UsageError
 from labrig.prove import production_images, snapshots
-from labrig.prove.configuration import duration
 from labrig.prove.proof import Options
 
 
@@ -25,14 +25,8 @@ def snapshot() -> None:
 
 @snapshot.command()
 @click.argument("ref", required=False)
-@click.option(
-    "--project",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    metavar="DIR",
-    help="The project's folder [default: here].",
-)
-@click.option("--scenario", metavar="NAME", help="The Molecule scenario, where there are several.")
+@project_option
+@scenario_option
 @click.option("--image", "images", multiple=True, metavar="FROM=TO", help="Use image TO where the scenario names FROM.")
 @click.option(
     "--tag",
@@ -55,14 +49,10 @@ def build(
 
     Without REF it is the merge base with the main branch, or on the main branch its first parent.
     """
-    try:
-        seconds = duration(timeout).total_seconds()
-    except ValueError as error:
-        raise UsageError(f"--timeout: {error}") from error
     pairs = dict(one.split("=", 1) for one in images if "=" in one)
     if len(pairs) != len(images):
         raise UsageError("--image: expected FROM=TO")
-    options = Options(project=project, scenario=scenario, images=pairs, timeout=seconds)
+    options = Options(project=project, scenario=scenario, images=pairs, timeout=seconds("--timeout", timeout))
     with steps("building production's snapshot") as say:
         made = production_images.build(
             options, ref, tag, os.environ, if_missing=if_missing, say=lambda _, step, task: say(task or step)
@@ -106,10 +96,7 @@ def push(*, image: str, target: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 def prune(*, older_than: str, dry_run: bool) -> None:
     """Remove old snapshots of this seat, by their labels; what a machine uses stays."""
-    try:
-        age: timedelta = duration(older_than)
-    except ValueError as error:
-        raise UsageError(f"--older-than: {error}") from error
+    age = timedelta(seconds=seconds("--older-than", older_than))
     gone = production_images.prune(connect(), age, dry_run=dry_run)
     for name in gone:
         out.print(f"{'would remove' if dry_run else 'removed'} {name}", markup=False)
