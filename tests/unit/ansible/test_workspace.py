@@ -76,8 +76,8 @@ def test_settings_of_the_scenario_go_into_the_configuration(tmp_path: Path) -> N
 
 
 def test_search_paths_of_the_scenario_are_relative_to_it(tmp_path: Path) -> None:
-    space = laid_out(tmp_path, TWO + "provisioner: {env: {ANSIBLE_ROLES_PATH: '../../shared:/opt/roles'}}")
-    assert tmp_path / "role" / "shared" in space.roles
+    space = laid_out(tmp_path, TWO + "provisioner: {env: {ANSIBLE_ROLES_PATH: '../../common:/opt/roles'}}")
+    assert tmp_path / "role" / "common" in space.roles
     assert Path("/opt/roles") in space.roles
     assert space.roles[0] == space.folder / "roles"
 
