@@ -121,8 +121,8 @@ CASES = {
     "apt-lists": (
         [
             ("/var/lib/apt/lists/archive.example.org_debian_dists_bookworm_InRelease", *BYTES_DIFFER),
-            ("/var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_main_binary-amd64_Packages.lz4", *ONLY_LEFT),
-            ("/var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_main_i18n_Translation-en", *ONLY_LEFT),
+            ("/var/lib/apt/lists/archive.example.org_debian_dists_bookworm_main_binary-amd64_Packages.lz4", *ONLY_LEFT),
+            ("/var/lib/apt/lists/archive.example.org_debian_dists_bookworm_main_i18n_Translation-en", *ONLY_LEFT),
         ],
         [("/var/lib/apt/lists/mine", *ONLY_LEFT), ("/etc/apt/sources.list", *BYTES_DIFFER)],
     ),
