@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from labrig.errors import ExitCode
 from labrig.prove.repository import Head
+from labrig.state.content import ContentDiff
 
 SCHEMA = "labrig.verdict/1"
 
@@ -15,6 +16,7 @@ CheckName = Literal["deploys", "idempotent", "verified", "survives-restart", "sa
 PathName = Literal["fresh", "upgrade"]
 Result = Literal["pass", "fail", "error", "skip"]
 Decision = Literal["proven", "disproved", "error"]
+Kind = Literal["left behind", "not updated", "created differently", "changed at run time", "only after a restart"]
 Question = tuple[CheckName, PathName | None]
 
 PATHS: tuple[PathName, ...] = ("fresh", "upgrade")
@@ -42,9 +44,21 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """One difference in a verdict; ``left`` and ``right`` are fresh and upgrade, or before and after."""
+    """One difference in a verdict.
 
-    check: Literal["same-state", "idempotent"]
+    Attributes:
+        path: The machine's path; None for ``same-state``, which compares both.
+        left: The fields that differ on fresh, or before; None where there is no such thing.
+        right: Likewise on upgrade, or after.
+        text: What it is, one sentence.
+        tasks: The tasks that touched it: ``task``, ``role``, ``path`` (file:line), ``result``, and ``on``, which is
+            fresh, upgrade or production.
+        kind: The class of difference; None where it is not known.
+        hint: What to do about it, one sentence.
+        diff: How the contents differ, for a file.
+    """
+
+    check: Literal["same-state", "idempotent", "survives-restart"]
     path: PathName | None
     dimension: str
     key: str
@@ -53,6 +67,32 @@ class Finding:
     text: str
     package: str | None = None
     tasks: tuple[Mapping[str, Any], ...] = ()
+    kind: Kind | None = None
+    hint: str = ""
+    diff: ContentDiff | None = None
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One task of one playbook run on one host, for the time lines of a report.
+
+    Attributes:
+        step: ``prepare``, ``deploy``, ``deploy-again`` or ``verify``.
+        where: Where the task stands, ``file:line``.
+        result: ok, changed, failed, skipped or unreachable.
+        began: Seconds after the proof began.
+        seconds: How long it took.
+    """
+
+    path: PathName
+    step: str
+    host: str
+    task: str
+    role: str | None
+    where: str
+    result: str
+    began: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -88,6 +128,7 @@ class Verdict:
     compared: int = 0
     ignored: tuple[Ignored, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    ran: tuple[Ran, ...] = ()
     cached: bool = False
 
     @property
