@@ -131,7 +131,7 @@ def run(
     """Run a playbook on the workspace's machines.
 
     Args:
-        workspace: Where, and with what.
+        workspace: Where, and with what; its sessions are open meanwhile.
         playbook: The playbook.
         name: The step's name, for its log and events: ``deploy``, ``deploy-again``.
         processes: Who ends it if the run is interrupted.
@@ -146,7 +146,11 @@ def run(
     log = workspace.folder / f"{name}.log"
     env = {
         **workspace.env,
-        "ANSIBLE_CALLBACK_PLUGINS": _paths(str(_callbacks()), workspace.env.get("ANSIBLE_CALLBACK_PLUGINS")),
+        "ANSIBLE_CALLBACK_PLUGINS": _paths(str(_plugins("callback")), workspace.env.get("ANSIBLE_CALLBACK_PLUGINS")),
+        "ANSIBLE_CONNECTION_PLUGINS": _paths(
+            str(_plugins("connection")), workspace.env.get("ANSIBLE_CONNECTION_PLUGINS")
+        ),
+        **({"LABRIG_SESSIONS": str(workspace.sessions)} if workspace.sessions else {}),
         "ANSIBLE_CALLBACKS_ENABLED": ",".join(filter(None, ["events", _enabled(workspace)])),
         "LABRIG_EVENTS_FILE": str(events_file),
     }
@@ -200,10 +204,10 @@ def option(key: str, value: Any) -> list[str]:
     return [word for one in values for word in ([f"{dashed}={one}"] if len(key) > 1 else [dashed, str(one)])]
 
 
-def _callbacks() -> Path:
-    """Return the folder of the events callback: in the collection beside the package, or in a checkout."""
+def _plugins(kind: str) -> Path:
+    """Return the folder of labrig's own plugins of a kind: in the collection beside the package, or in a checkout."""
     package = Path(__file__).resolve().parents[1]
-    inside = Path("ansible_collections/labrig/core/plugins/callback")
+    inside = Path("ansible_collections/labrig/core/plugins") / kind
     installed = package.parent / inside
     return installed if installed.is_dir() else package.parents[1] / "collections" / inside
 

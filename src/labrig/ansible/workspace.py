@@ -15,7 +15,11 @@ from labrig.ansible import names
 from labrig.ansible.scenario import Platform, Scenario
 from labrig.errors import UsageError
 
-# Fast: no process of the docker command for each task. It speaks to local sockets only.
+# The collection's plugin, found by its folder: the project under test may hold another release of the collection.
+SESSION_CONNECTION = "session"
+# The kernel's limit for the path of a socket is 108 bytes with the zero at the end.
+LONGEST_SOCKET = 107
+# No process of the docker command for each task. It speaks to local sockets only.
 API_CONNECTION = "community.docker.docker_api"
 # Understood by Testinfra's Ansible backend, which runs what it reads from the inventory through `docker exec`.
 CLI_CONNECTION = "community.docker.docker"
@@ -53,6 +57,8 @@ class Workspace:
         env: The whole environment for Ansible and for tests.
         roles: Where roles are searched, in order.
         collections: Where collections are searched, in order, before those of the Python environment.
+        sessions: The socket at which sessions in the machines are to be had while a playbook runs; None where tasks
+            reach the machines another way.
     """
 
     scenario: Scenario
@@ -60,6 +66,7 @@ class Workspace:
     env: Mapping[str, str]
     roles: tuple[Path, ...]
     collections: tuple[Path, ...]
+    sessions: Path | None = None
 
     @property
     def inventory(self) -> Path:
@@ -86,7 +93,8 @@ def lay_out(
     """
     for name in ("inventory", "tests", "roles", "collections/ansible_collections", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    _write_inventory(scenario, folder / "inventory", containers, _fastest_connection(environment))
+    sessions = _sessions(folder, environment)
+    _write_inventory(scenario, folder / "inventory", containers, _connection(sessions, environment))
     _write_inventory(scenario, folder / "tests", containers, {"ansible_connection": CLI_CONNECTION})
     (folder / "molecule.yml").write_text(scenario.text, encoding="utf-8")
     (folder / "ansible.cfg").write_text(_configuration(scenario), encoding="utf-8")
@@ -107,13 +115,21 @@ def lay_out(
         [scenario.project / ".ansible" / "collections", origin / "collections", origin / ".ansible" / "collections"],
         DEFAULT_COLLECTIONS,
     )
-    return Workspace(
-        scenario, folder, _environment(scenario, folder, environment, roles, collections), roles, collections
-    )
+    env = _environment(scenario, folder, environment, roles, collections)
+    return Workspace(scenario, folder, env, roles, collections, sessions)
 
 
-def _fastest_connection(environment: Mapping[str, str]) -> dict[str, str]:
+def _sessions(folder: Path, environment: Mapping[str, str]) -> Path | None:
+    is_local = environment.get("DOCKER_HOST", "unix://").startswith("unix://") or not environment["DOCKER_HOST"]
+    socket = folder / "sessions.sock"
+    return socket if is_local and len(os.fsencode(socket)) <= LONGEST_SOCKET else None
+
+
+def _connection(sessions: Path | None, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the fastest way to the machines, measured."""
     host = environment.get("DOCKER_HOST", "")
+    if sessions:
+        return {"ansible_connection": SESSION_CONNECTION}
     if not host:
         return {"ansible_connection": API_CONNECTION}
     if host.startswith("unix://"):

@@ -164,9 +164,11 @@ class PathTaken:
 
         self._step(step)
         left = max(1.0, self._deadline - clock.monotonic())
-        done = playbook.run(
-            space, playbook_path, name=step, processes=self._run.processes, timeout=left, again=again, on_event=on_event
-        )
+        processes = self._run.processes
+        with self._run.sessions(space):
+            done = playbook.run(
+                space, playbook_path, name=step, processes=processes, timeout=left, again=again, on_event=on_event
+            )
         self._logs[f"{self._name}-{step}.log"] = done.log
         if not done.ok:
             failure = environment_failure(done, space) or self._lost()

@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from docker import DockerClient
 from labrig import clock
 from labrig.ansible.playbook import Processes
 from labrig.ansible.scenario import Platform
+from labrig.ansible.workspace import Workspace
 from labrig.engine import networks, ownership, sweep
 from labrig.engine.client import connect
 from labrig.engine.machines import Machine, MachineSpec
@@ -24,6 +26,7 @@ from labrig.engine.ownership import RunLock
 from labrig.engine.reaper import Reaper
 from labrig.errors import Interrupted, LabrigError
 from labrig.prove import platforms
+from labrig.session.broker import Broker
 
 KEPT_LOGS = 20
 
@@ -116,6 +119,10 @@ class Run:
             self.start_machine(platforms.machine(one, images[one.name], own_networks, own_volumes), path)
             for one in chosen
         ]
+
+    def sessions(self, space: Workspace) -> AbstractContextManager[object]:
+        """Open sessions in the machines of a workspace; to be closed before anybody looks at what runs there."""
+        return Broker(self.client, space.sessions) if space.sessions else contextlib.nullcontext()
 
     def check(self) -> None:
         """Raise ``Interrupted`` once the run was cancelled."""

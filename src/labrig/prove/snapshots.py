@@ -189,7 +189,8 @@ def _deploy(
         if path is None:
             continue
         left = deadline - clock.monotonic()
-        done = playbook.run(space, path, name=step, processes=run.processes, timeout=left, on_event=on_event)
+        with run.sessions(space):
+            done = playbook.run(space, path, name=step, processes=run.processes, timeout=left, on_event=on_event)
         if not done.ok:
             _raise_not_built(run, space, source, done, step, timeout)
     return {name: _keep(run, source, key, machine) for name, machine in machines.items()}

@@ -33,8 +33,14 @@ def test_hosts_bear_the_names_of_their_platforms_in_their_groups(tmp_path: Path)
 
 def test_tests_reach_the_machines_by_a_connection_that_testinfra_knows(tmp_path: Path) -> None:
     space = laid_out(tmp_path, TWO)
-    assert "community.docker.docker_api" in (space.inventory / "ansible_inventory.yml").read_text()
+    assert "ansible_connection: session\n" in (space.inventory / "ansible_inventory.yml").read_text()
     assert "community.docker.docker\n" in space.test_inventory.read_text()
+
+
+def test_where_no_socket_can_be_tasks_go_through_the_engine(tmp_path: Path) -> None:
+    space = laid_out(tmp_path / ("long" * 20), TWO)
+    assert space.sessions is None
+    assert "community.docker.docker_api" in (space.inventory / "ansible_inventory.yml").read_text()
 
 
 def test_a_remote_engine_is_reached_by_its_own_client(tmp_path: Path) -> None:
