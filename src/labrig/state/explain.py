@@ -42,7 +42,11 @@ def sentence(
         return _one_sided(difference, sides, in_production=in_production)
     said = "; ".join(_statements(difference, difference.left, difference.right, sides))
     owner = f" of package {difference.package}" if difference.package else ""
-    files = f"; {_own_files(difference)} differ with it" if difference.files else ""
+    files = (
+        f"; {_own_files(difference)} {'differs' if difference.files == 1 else 'differ'} with it"
+        if difference.files
+        else ""
+    )
     return f"{_subject(difference, difference.left)}{owner}: {said}{files}"
 
 
@@ -265,8 +269,8 @@ def _attributes(left: object, right: object, sides: _Sides) -> str:
     )
 
 
-def _locked(left: object, right: object, sides: _Sides) -> str:
-    return f"as chattr sets it, {sides.both(_shown(left or 'not locked'), _shown(right or 'not locked'))}"
+def _capabilities(left: object, right: object, sides: _Sides) -> str:
+    return f"file capabilities differ: {sides.ways(_shown(left), _shown(right))}"
 
 
 _IMPLIED = {"active": {"sub"}, "password": {"method", "fingerprint"}, "method": {"fingerprint"}}
@@ -277,7 +281,7 @@ _SAY: dict[str, Callable[[Any, Any, _Sides], str]] = {
     "attributes": _attributes,
     "automatic": _cause,
     "by": _named("who diverts"),
-    "capabilities": _named("file capabilities"),
+    "capabilities": _capabilities,
     "check": _named("its order among the checks at start"),
     "choices": _members("choice"),
     "configured": _configured,
@@ -288,7 +292,7 @@ _SAY: dict[str, Callable[[Any, Any, _Sides], str]] = {
     "fingerprint": _password,
     "groups": _members("in group"),
     "label": _named("SELinux label"),
-    "locked": _locked,
+    "locked": _members("marked by chattr as"),
     "members": _members("member"),
     "method": _named("hash method of the password"),
     "more": _named("number of further names"),
