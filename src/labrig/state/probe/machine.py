@@ -46,6 +46,7 @@ class Machine:
         only: Absolute paths; files outside of them are not read. Empty for all.
         mounts: Mount point to mount, for the root and everything mounted below it.
         left_out: The mount points whose files are not the machine's own.
+        rpm_files: What rpm tells of its files, kept from one question to the next.
         noticed: What the last walk noticed by the way, see ``labrig.state.probe.files``.
     """
 
@@ -56,6 +57,7 @@ class Machine:
         self.mounts = mounts(_mountinfo(), self.root)
         self.left_out = left_out(self.mounts, [fields[1] for fields in self.fstab()])
         self.noticed: Any = None
+        self.rpm_files: list[tuple[str, str, bytes]] | None = None
         own = own_addresses() if self.live else []
         self.addresses = dict.fromkeys([*own, *request.get("self", ())], "<self>")
         self.addresses.update((address, f"<peer {name}>") for address, name in request.get("peers", {}).items())
