@@ -269,6 +269,19 @@ def _attributes(left: object, right: object, sides: _Sides) -> str:
     )
 
 
+def _access_list(noun: str) -> Callable[[object, object, _Sides], str]:
+    def say(left: object, right: object, sides: _Sides) -> str:
+        if left and right:
+            return _members(noun)(left, right, sides)
+        # Every list repeats the mode; what somebody added are the entries with a name.
+        here, there = (
+            [entry for entry in side if entry.split(":")[1]] if isinstance(side, list) else [] for side in (left, right)
+        )
+        return _members(noun)(here or left, there or right, sides)
+
+    return say
+
+
 def _capabilities(left: object, right: object, sides: _Sides) -> str:
     return f"file capabilities differ: {sides.ways(_shown(left), _shown(right))}"
 
@@ -276,7 +289,7 @@ def _capabilities(left: object, right: object, sides: _Sides) -> str:
 _IMPLIED = {"active": {"sub"}, "password": {"method", "fingerprint"}, "method": {"fingerprint"}}
 
 _SAY: dict[str, Callable[[Any, Any, _Sides], str]] = {
-    "acl": _members("access list entry"),
+    "acl": _access_list("access list entry"),
     "active": _plain,
     "attributes": _attributes,
     "automatic": _cause,
@@ -285,7 +298,7 @@ _SAY: dict[str, Callable[[Any, Any, _Sides], str]] = {
     "check": _named("its order among the checks at start"),
     "choices": _members("choice"),
     "configured": _configured,
-    "default_acl": _members("default access list entry"),
+    "default_acl": _access_list("default access list entry"),
     "elsewhere": _named("number of names outside of what was captured"),
     "enabled": _plain,
     "files": _members("in"),

@@ -106,6 +106,11 @@ SENTENCES = [
         "file /a: access list entry user:app:r-- only after",
     ),
     (
+        Difference("file", "/a", {"acl": ["user::rw-", "user:app:r--", "mask::r--"]}, {}, ("acl",)),
+        "file /a: access list entry user:app:r-- only on fresh",
+        "file /a: access list entry user:app:r-- only before",
+    ),
+    (
         Difference("file", "/a", {}, {"capabilities": "cap_net_raw=ep"}, ("capabilities",)),
         "file /a: file capabilities differ: not set on fresh and cap_net_raw=ep on upgrade",
         "file /a: file capabilities differ: not set before and cap_net_raw=ep after",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from labrig.state.probe.attributes import attributes, locked
 from labrig.state.probe.canonical import FORMS
-from labrig.state.probe.machine import OPEN_FLAGS
+from labrig.state.probe.machine import OPEN_FLAGS, Unreadable
 from labrig.state.probe.mounts import below
 from labrig.state.probe.packages import INFO, MERGED, manifest, owners
 from labrig.state.probe.text import unwritten, written
@@ -211,7 +211,12 @@ def walk(machine: Machine) -> Iterator[tuple[bytes, os.stat_result | None, OSErr
 
     Memory holds the names of the directories on the way down, so it is bounded by the largest of them. What is
     noticed by the way is ``machine.noticed`` afterwards.
+
+    Raises:
+        Unreadable: What is mounted is not known, so that the walk might get into something that never answers.
     """
+    if machine.mounts_unread:
+        raise Unreadable(f"what is mounted, and so what is the machine's own, is not known: {machine.mounts_unread}")
     seen = machine.noticed = Noticed()
     left_out = frozenset(machine.root + point for point in machine.left_out)
     asked = [path for path in sorted(machine.only) if machine.is_local(path)]
