@@ -21,6 +21,11 @@ EQUAL = [
     ("/etc/subuid", b"a:100000:65536\nb:165536:65536\n", b"b:100000:65536\na:165536:65536\n"),
     ("/etc/shells", b"/bin/sh\n/bin/bash\n", b"/bin/bash\n/bin/sh\n"),
     (
+        "/etc/redis/sentinel.conf",
+        b"port 26379\nsentinel myid " + b"0a" * 20 + b"\nprotected-mode no\n",
+        b"port 26379\nsentinel myid " + b"1b" * 20 + b"\nprotected-mode no\n",
+    ),
+    (
         "/var/lib/apt/extended_states",
         b"Package: a\nArchitecture: amd64\nAuto-Installed: 1\n\nPackage: b\nArchitecture: amd64\nAuto-Installed: 0\n\n",
         b"Package: a\nArchitecture: amd64\nAuto-Installed: 1\n\n",
@@ -35,6 +40,13 @@ DIFFERENT = [
     ("/etc/passwd", "another group", b"a:x:101:101:::/bin/sh\n", b"a:x:101:102:::/bin/sh\n"),
     ("/etc/passwd", "the same user twice", b"a:x:101:101:::/bin/sh\n", b"a:x:101:101:::/bin/sh\n" * 2),
     ("/etc/passwd", "a line that is none", b"a:x:101:101:::/bin/sh\n", b"a:x:101:101:::/bin/sh\n+::::::\n"),
+    (
+        "/etc/redis/sentinel.conf",
+        "another master beside the name",
+        b"sentinel myid " + b"0a" * 20 + b"\nsentinel monitor m 192.0.2.1 6379 2\n",
+        b"sentinel myid " + b"1b" * 20 + b"\nsentinel monitor m 192.0.2.2 6379 2\n",
+    ),
+    ("/etc/redis/sentinel.conf", "a name that is none", b"sentinel myid mine\n", b"sentinel myid yours\n"),
     ("/etc/group", "another member", b"a:x:101:m\n", b"a:x:101:m,n\n"),
     ("/etc/shadow", "a password", b"a:!:19000:0:99999:7:::\n", b"a:$6$x$y:19000:0:99999:7:::\n"),
     ("/etc/shadow", "no password", b"a:!:19000:0:99999:7:::\n", b"a::19000:0:99999:7:::\n"),

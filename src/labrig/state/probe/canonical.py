@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -98,6 +99,11 @@ def paragraphs(content: bytes, _machine: Machine) -> bytes:
     return b"\n\n".join(sorted(paragraph.strip() for paragraph in content.split(b"\n\n")))
 
 
+def sentinel(content: bytes, _machine: Machine) -> bytes:
+    """Redis Sentinel's settings as they stand, without the random name that it gives itself and writes there."""
+    return re.sub(rb"(?m)^(sentinel myid) [0-9a-f]{40}$", rb"\1", content)
+
+
 FORMS: dict[str, Form] = {
     "/etc/passwd": passwd,
     "/etc/group": group,
@@ -106,6 +112,7 @@ FORMS: dict[str, Form] = {
     "/etc/subuid": subordinate,
     "/etc/subgid": subordinate,
     "/etc/shells": lines,
+    "/etc/redis/sentinel.conf": sentinel,
     "/var/lib/apt/extended_states": automatic_packages,
     "/var/lib/dpkg/triggers/File": lines,
     "/var/lib/ucf/hashfile": lines,
