@@ -103,7 +103,7 @@ _IDENTITY = (
     Rule(
         "snakeoil-certificate",
         "file",
-        r"/etc/ssl/(certs/ssl-cert-snakeoil\.pem|private/ssl-cert-snakeoil\.key)",
+        r"(/var/spool/postfix)?/etc/ssl/(certs/ssl-cert-snakeoil\.pem|private/ssl-cert-snakeoil\.key)",
         "package ssl-cert makes a key pair for each machine",
         BYTES,
         between_machines=True,
@@ -277,6 +277,13 @@ _RUNNING = (
         "systemd makes it for a service that runs, under a random name",
     ),
     Rule("timer-stamps", "file", r"/var/lib/systemd/timers/stamp-[^/]+\.timer", "says when a timer last fired"),
+    Rule(
+        "postfix-numbers",
+        "file",
+        r"/var/lib/postfix/master\.lock|/var/spool/postfix/pid/(master|inet\.[\w.-]+|unix\.\w+)(\.pid)?",
+        "holds the number of a process",
+        BYTES,
+    ),
     Rule("random-seed", "file", r"/var/lib/systemd/random-seed", "is made anew with every start and stop"),
 )
 
@@ -322,6 +329,14 @@ _DATABASES = (
         r"|pg_wal/[0-9A-F]{24}(\.partial)?|pg_stat(_tmp)?/[^/]+\.stat|pg_logical/replorigin_checkpoint|postmaster\.(pid|opts))",
         "a file that the server makes and removes while it runs",
     ),
+    Rule(
+        "samba-files",
+        "file",
+        r"/var/lib/samba/(private/)?[a-z_]+\.tdb",
+        "the bytes of a database that runs say nothing; that it is there is compared",
+        BYTES,
+    ),
+    Rule("samba-passing", "file", r"/var/cache/samba/browse\.dat", "nmbd writes it some time after it has started"),
     Rule(
         "redis-files",
         "file",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labrig.state.probe.canonical import FORMS, password
+from labrig.state.probe.canonical import BERKELEY, FORMS, berkeley, form_of, password
 from labrig.state.probe.machine import Machine
 
 EQUAL = [
@@ -98,3 +98,21 @@ def test_a_password_is_never_told():
     assert said != password("$6$salt$another")
     assert password("!$6$salt$hash") == {"password": "locked"}
     assert password("") == {"password": "none"}
+
+
+def page(number, name, said=b"", size=512):
+    head = bytes(8) + number.to_bytes(4, "little") + min(BERKELEY) + bytes(4) + size.to_bytes(4, "little") + bytes(28)
+    return (head + name + said).ljust(size, b"\0")
+
+
+def test_a_file_of_berkeley_db_compares_without_its_random_name_and_time(machine):
+    def database(name, when, value):
+        described = page(0, name * 20) + page(1, name * 20)
+        return described + b"\x01root\0\x01%s\0\x01%s\0\x01YP_LAST_MODIFIED\0".ljust(512, b"\0") % (value, when)
+
+    one = database(b"a", b"1700000000", b"postmaster")
+    assert form_of("/etc/aliases.db", one) is berkeley
+    assert berkeley(one, machine) == berkeley(database(b"b", b"1700000123", b"postmaster"), machine)
+    assert berkeley(one, machine) != berkeley(database(b"b", b"1700000123", b"hostmaster"), machine)
+    assert form_of("/etc/aliases", b"postmaster: root\n") is None
+    assert berkeley(one[:20] + b"\xff" * 492, machine) == one[:20] + b"\xff" * 492

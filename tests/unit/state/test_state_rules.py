@@ -48,6 +48,7 @@ CASES = {
         [
             ("/etc/ssl/certs/ssl-cert-snakeoil.pem", *BYTES_DIFFER),
             ("/etc/ssl/private/ssl-cert-snakeoil.key", *BYTES_DIFFER),
+            ("/var/spool/postfix/etc/ssl/certs/ssl-cert-snakeoil.pem", *BYTES_DIFFER),
         ],
         [("/etc/ssl/private/ssl-cert-snakeoil.key", *MODE_DIFFERS), ("/etc/ssl/private/site.key", *BYTES_DIFFER)],
     ),
@@ -222,6 +223,29 @@ CASES = {
             ("/etc/mysql/my.cnf", *BYTES_DIFFER),
         ],
     ),
+    "postfix-numbers": (
+        [
+            ("/var/lib/postfix/master.lock", FILE, {**FILE, "sha256": "bb"}),
+            ("/var/spool/postfix/pid/master.pid", FILE, {**FILE, "sha256": "bb"}),
+            ("/var/spool/postfix/pid/unix.cleanup", FILE, {**FILE, "sha256": "bb"}),
+        ],
+        [
+            ("/var/spool/postfix/pid/master.pid", *MODE_DIFFERS),
+            ("/var/spool/postfix/pid/master.pid", *ONLY_LEFT),
+            ("/var/spool/postfix/pid/notes", *BYTES_DIFFER),
+            ("/var/lib/postfix/prng_exch", *BYTES_DIFFER),
+        ],
+    ),
+    "samba-files": (
+        [("/var/lib/samba/private/passdb.tdb", *BYTES_DIFFER), ("/var/lib/samba/account_policy.tdb", *BYTES_DIFFER)],
+        [
+            ("/var/lib/samba/private/passdb.tdb", *MODE_DIFFERS),
+            ("/var/lib/samba/private/passdb.tdb", *ONLY_LEFT),
+            ("/var/lib/samba/private/tls/key.pem", *BYTES_DIFFER),
+            ("/var/lib/samba/usershares/share", *BYTES_DIFFER),
+        ],
+    ),
+    "samba-passing": ([("/var/cache/samba/browse.dat", *ONLY_LEFT)], [("/var/cache/samba/other.dat", *ONLY_LEFT)]),
     "mariadb-passing": (
         [("/var/lib/mysql/aria_log.00000001", *BYTES_DIFFER), ("/var/lib/mysql/ib_buffer_pool", *ONLY_LEFT)],
         [("/var/lib/mysql/app/aria_log.00000001", *ONLY_LEFT), ("/var/lib/mysql/dump.sql", *ONLY_LEFT)],

@@ -1,7 +1,8 @@
 """Files whose order or numbers mean nothing: their canonical form, so that they compare by what they say.
 
-``FORMS`` is the one table. A form takes the content as bytes and the machine, and returns the canonical bytes;
-whatever it does not understand stays in as it is, so that a real change always shows.
+``FORMS`` is the one table, by path; ``form_of`` knows a format by its first bytes as well. A form takes the
+content as bytes and the machine, and returns the canonical bytes; whatever it does not understand stays in as it
+is, so that a real change always shows.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -104,6 +106,22 @@ def sentinel(content: bytes, _machine: Machine) -> bytes:
     return re.sub(rb"(?m)^(sentinel myid) [0-9a-f]{40}$", rb"\1", content)
 
 
+def berkeley(content: bytes, _machine: Machine) -> bytes:
+    """A file of Berkeley DB, such as postmap writes, without the random name on its pages and the time of postalias."""
+    size = int.from_bytes(content[20:24], sys.byteorder)
+    if size not in BERKELEY_PAGES:
+        return content
+    pages = bytearray(content)
+    for start in range(0, len(pages), size):
+        if content[start + 12 : start + 16] in BERKELEY:
+            pages[start + 52 : start + 72] = bytes(20)
+    return re.sub(rb"\d{10}(?=\0?\x01YP_LAST_MODIFIED)", b"", bytes(pages))
+
+
+# The number on the pages that describe a hash table or a tree, 12 bytes from the start of the page.
+BERKELEY = frozenset(number.to_bytes(4, sys.byteorder) for number in (0x061561, 0x053162))
+BERKELEY_PAGES = frozenset(1 << power for power in range(9, 17))
+
 FORMS: dict[str, Form] = {
     "/etc/passwd": passwd,
     "/etc/group": group,
@@ -120,6 +138,11 @@ FORMS: dict[str, Form] = {
     "/var/cache/debconf/config.dat": paragraphs,
     "/var/cache/debconf/templates.dat": paragraphs,
 }
+
+
+def form_of(path: str, content: bytes) -> Form | None:
+    """Return the form of a file, by its path or by what it starts with; None if it counts as it stands."""
+    return berkeley if content[12:16] in BERKELEY else FORMS.get(path)
 
 
 def _colon_lines(content: bytes, count: int, form: Callable[[list[str]], list[str]]) -> bytes:

@@ -8,7 +8,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from labrig.state.probe.canonical import FORMS
+from labrig.state.probe.canonical import form_of
 from labrig.state.probe.machine import OPEN_FLAGS
 from labrig.state.probe.packages import owners
 from labrig.state.probe.text import written
@@ -142,8 +142,9 @@ def content(path: bytes, key: str, machine: Machine) -> Value:
     value = {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()}
     if text is not found:
         value["plain"] = hashlib.sha256(found).hexdigest()
-    if key in FORMS:
-        value["canonical"] = hashlib.sha256(FORMS[key](text, machine)).hexdigest()
+    form = form_of(key, text)
+    if form is not None:
+        value["canonical"] = hashlib.sha256(form(text, machine)).hexdigest()
     return value
 
 
