@@ -21,7 +21,11 @@ Execute = Callable[[Sequence[str], bytes], Iterable[bytes | str]]
 PACKAGE = "labrig.state.probe"
 
 # Each after those that it imports.
-PARTS = ("text", "machine", "canonical", "packages", "files", "units", "accounts", "sockets", "main")
+PARTS = (
+    *("text", "mounts", "machine", "canonical", "attributes", "packages", "files"),
+    *("alternatives", "diversions", "debconf", "openpgp", "apt", "links", "languages", "fstab"),
+    *("units", "accounts", "sockets", "main"),
+)
 
 LOADER = """\
 import sys, types

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from labrig.state.dimensions import DIMENSIONS
@@ -27,6 +27,13 @@ NO_FIELDS: frozenset[str] = frozenset()
 # Two ways to hash one content: with own addresses as <self>, and as it is.
 CONTENT = frozenset({"sha256", "size", "canonical"})
 
+# A package that differs in these has other files.
+VERSION = frozenset({"version", "architecture", "status"})
+WITH_PACKAGE = frozenset({"file", "hard link"})
+PACKAGED = CONTENT | {"target", "names"}
+USUAL_MODES = frozenset({"0444", "0555", "0644", "0755"})
+GRANTED = frozenset({"acl", "default_acl", "capabilities", "attributes", "locked", "unreadable"})
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -39,6 +46,7 @@ class Difference:
             None where only the right has it.
         right: Likewise.
         fields: The names of the fields that differ; empty if one side has no such entry.
+        files: How many of a package's own files, which are as its manifest says, differ with the package.
     """
 
     dimension: str
@@ -46,6 +54,7 @@ class Difference:
     left: Value | None
     right: Value | None
     fields: tuple[str, ...] = ()
+    files: int = 0
 
     @property
     def package(self) -> str | None:
@@ -104,6 +113,7 @@ def compare(left: State, right: State, *, rules: Sequence[Rule] = DEFAULT_RULES)
         alike_unread[dimension] += pairs.unread
         for key, value, other in pairs.unequal:
             differences += _judged(dimension, key, value, other, by_dimension.get(dimension, ()), applied)
+    differences = _summed_up(differences)
     order = {name: place for place, name in enumerate(DIMENSIONS)}
     differences.sort(key=lambda found: (order.get(found.dimension, len(order)), found.dimension, found.key))
     ignored = sorted(
@@ -170,6 +180,47 @@ def _judged(
         return []
     shown = fields | context | {"type"}
     return [Difference(dimension, key, _only(left, shown), _only(right, shown), tuple(sorted(fields)))]
+
+
+def _summed_up(differences: Sequence[Difference]) -> list[Difference]:
+    """Return the differences, a package's own files that differ with it as a number in the package's difference.
+
+    Only files that are what the manifest of their package says: what was altered stays a difference of its own.
+    """
+    packages = {
+        found.key.partition(":")[0]: found
+        for found in differences
+        if found.dimension == "package" and (not found.fields or VERSION.intersection(found.fields))
+    }
+    counts: Counter[str] = Counter()
+    kept = []
+    for found in differences:
+        if found.dimension in WITH_PACKAGE and found.package in packages and _as_packaged(found):
+            counts[found.package] += found.dimension == "file"
+        else:
+            kept.append(found)
+    return [
+        replace(found, files=counts[name])
+        if found.dimension == "package" and packages.get(name := found.key.partition(":")[0]) is found and counts[name]
+        else found
+        for found in kept
+    ]
+
+
+def _as_packaged(found: Difference) -> bool:
+    sides = [side for side in (found.left, found.right) if side is not None]
+    if not all(side.get("as_packaged") for side in sides):
+        return False
+    if found.fields:
+        # With another version come other contents; owner and mode are not in the manifest.
+        return PACKAGED.issuperset(found.fields)
+    # What dpkg unpacks is root's, and everybody may read it; a deployment may have given it other rights.
+    return all(
+        side.get("owner", "root") == side.get("group", "root") == "root"
+        and side.get("mode", "0644") in USUAL_MODES
+        and not GRANTED.intersection(side)
+        for side in sides
+    )
 
 
 def _same_content(left: Value, right: Value) -> bool:

@@ -29,6 +29,17 @@ _TABLE = (
         "nginx, libc6:i386",
     ),
     Dimension(
+        "apt",
+        "Where apt takes packages from: sources with their options, the keys that it trusts, pins.",
+        "source deb http://example.org/debian stable main, key 1234ABCD, pin nginx: release a=stable",
+    ),
+    Dimension("alternative", "Alternatives: mode, target, choices.", "editor"),
+    Dimension("diversion", "dpkg's diversions: where to, by whom.", "/usr/bin/tool"),
+    Dimension("statoverride", "Rights that dpkg gives a file instead of its package's.", "/usr/bin/tool"),
+    Dimension(
+        "debconf", "Answers to the questions that packages ask; of a password only whether it is set.", "tzdata/Areas"
+    ),
+    Dimension(
         "unit", "systemd units: enabled or not, active or not, failed or not.", "nginx.service", frozenset({"type"})
     ),
     Dimension("user", "Users: home, shell, groups, state of the password.", "www-data"),
@@ -40,10 +51,23 @@ _TABLE = (
         "tcp 0.0.0.0:80, tcp6 [::]:80, unix /run/x.sock",
     ),
     Dimension(
+        "mount",
+        "File systems and swap of /etc/fstab, and others that are mounted: source, type, options, mounted or not.",
+        "/srv/data, swap /swapfile",
+    ),
+    Dimension(
         "file",
-        "Files: type, mode, owner, group, size, content, target of a link.",
+        "Files: type, mode, owner, group, access lists, capabilities, attributes, size, content, target of a link.",
         "/etc/nginx/nginx.conf",
-        frozenset({"package", "plain"}),
+        frozenset({"package", "plain", "as_packaged"}),
+    ),
+    Dimension(
+        "hard link", "Names of one file, by the first of them.", "/usr/bin/perl", frozenset({"package", "as_packaged"})
+    ),
+    Dimension(
+        "language package",
+        "What pip, npm (global modules) and gem installed: versions and place.",
+        "python flask in /srv/app/venv/lib/python3.11/site-packages",
     ),
 )
 

@@ -17,6 +17,9 @@ PLACES = {"fresh": "on the fresh machine", "upgrade": "on the upgraded machine"}
 
 CONTENT = frozenset({"sha256", "size", "canonical"})
 
+# Of a longer value a sentence shows the part around what differs.
+SHOWN = 80
+
 
 def sentence(
     difference: Difference, *, left: str = "fresh", right: str = "upgrade", in_production: bool | None = None
@@ -39,7 +42,8 @@ def sentence(
         return _one_sided(difference, sides, in_production=in_production)
     said = "; ".join(_statements(difference, difference.left, difference.right, sides))
     owner = f" of package {difference.package}" if difference.package else ""
-    return f"{_subject(difference, difference.left)}{owner}: {said}"
+    files = f"; {_own_files(difference)} differ with it" if difference.files else ""
+    return f"{_subject(difference, difference.left)}{owner}: {said}{files}"
 
 
 class _Sides:
@@ -67,8 +71,8 @@ class _Sides:
 def _subject(difference: Difference, value: Mapping[str, Any]) -> str:
     if "type" in difference.fields:
         return difference.key
-    nouns = {"file": str(value.get("type", "file")), "socket": "listening socket", "id": "number of"}
-    return f"{nouns.get(difference.dimension, difference.dimension)} {difference.key}"
+    nouns = {"file": str(value.get("type", "file")), "socket": "listening socket", "id": "number of", **_NOUNS}
+    return f"{nouns.get(difference.dimension, difference.dimension)} {difference.key}".strip()
 
 
 def _unread(difference: Difference, sides: _Sides) -> str:
@@ -80,20 +84,61 @@ def _unread(difference: Difference, sides: _Sides) -> str:
 def _one_sided(difference: Difference, sides: _Sides, *, in_production: bool | None) -> str:
     on_left = difference.right is None
     value = (difference.left if on_left else difference.right) or {}
-    told = {"package": ("version", "status"), "unit": ("enabled", "active"), "file": ("target",)}.get(
-        difference.dimension, ()
-    )
-    facts = ", ".join(f"to {value[name]}" if name == "target" else str(value[name]) for name in told if value.get(name))
+    told = [_fact(name, value[name]) for name in _FACTS.get(difference.dimension, ()) if value.get(name)]
+    facts = ", ".join(filter(None, told))
     subject = _subject(difference, value) + (f" ({facts})" if facts else "")
+    files = f", with {_own_files(difference)}" if difference.files else ""
     if sides.in_time:
-        return f"{subject} is gone after" if on_left else f"{subject} is new after"
+        return f"{subject} is gone after{files}" if on_left else f"{subject} is new after{files}"
     name = sides.left if on_left else sides.right
-    said = f"{subject} exists only {PLACES.get(name, f'on {name}')}"
+    said = f"{subject} exists only {PLACES.get(name, f'on {name}')}{files}"
     if (sides.left, sides.right) != ("fresh", "upgrade"):
         return said
     if on_left:
         return f"{said}: the upgrade does not bring it"
     return f"{said}: {_ORIGIN[in_production]}"
+
+
+# What a one-sided entry is called, and what is told of it.
+_NOUNS = {
+    "diversion": "dpkg's diversion of",
+    "statoverride": "dpkg's override for",
+    "debconf": "debconf's answer to",
+    "language package": "",
+}
+_FACTS = {
+    "package": ("version", "status", "wanted"),
+    "unit": ("enabled", "active"),
+    "file": ("target",),
+    "mount": ("source", "type"),
+    "alternative": ("mode", "target"),
+    "diversion": ("to", "by"),
+    "statoverride": ("owner", "group", "mode"),
+    "debconf": ("value",),
+    "apt": ("priority", "options"),
+    "hard link": ("names",),
+    "language package": ("versions",),
+}
+
+
+def _fact(name: str, value: object) -> str:
+    if name in ("target", "to"):
+        return f"to {value}"
+    if name == "names":
+        return f"and {_shown(value)}"
+    if name == "status":
+        return _STATUS.get(str(value), str(value))
+    if name == "wanted":
+        return "held" if value == "hold" else ""
+    return _shortened(_shown(value))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
+
+
+def _own_files(difference: Difference) -> str:
+    return "1 file of its own" if difference.files == 1 else f"{difference.files} files of its own"
 
 
 _ORIGIN = {True: "left behind", False: "only the upgrade makes it", None: "a fresh deployment does not make it"}
@@ -175,27 +220,94 @@ def _unread_entry(left: object, right: object, sides: _Sides) -> str:
     return f"could not be read {sides.only(on_left=bool(left))}: {left or right}"
 
 
-def _superuser(left: object, right: object, sides: _Sides) -> str:
-    return f"has the rights of root only {sides.only(on_left=bool(left) and not right)}"
+# dpkg's names for what is neither installed nor gone.
+_STATUS = {
+    "config-files": "removed but for its configuration files",
+    "half-installed": "half installed",
+    "half-configured": "installed but not configured to its end",
+    "unpacked": "unpacked but not configured",
+    "triggers-awaited": "installed, waits for another package's triggers",
+    "triggers-pending": "installed, has triggers to run",
+}
+
+
+def _value(left: object, right: object, sides: _Sides) -> str:
+    here, there = _shown(left), _shown(right)
+    start = max(0, next((at for at, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), 0) - SHOWN // 2)
+    if max(len(here), len(there)) > SHOWN and start:
+        return f"value {sides.both(*(f'...{_shortened(text[start:])}' for text in (here, there)))}"
+    return f"value {sides.both(_shortened(here), _shortened(there))}"
+
+
+def _configured(left: object, right: object, sides: _Sides) -> str:
+    return f"configured {sides.ways(*('by nothing' if side == 'no' else f'by {side}' for side in (left, right)))}"
+
+
+def _status(left: object, right: object, sides: _Sides) -> str:
+    return sides.both(*(_STATUS.get(str(side), _shown(side)) for side in (left, right)))
+
+
+def _selection(left: object, right: object, sides: _Sides) -> str:
+    if "hold" in (left, right):
+        return f"held at its version only {sides.only(on_left=left == 'hold')}"
+    return f"selection {sides.both(_shown(left), _shown(right))}"
+
+
+def _only(words: str) -> Callable[[object, object, _Sides], str]:
+    return lambda left, right, sides: f"{words} only {sides.only(on_left=bool(left) and not right)}"
+
+
+def _attributes(left: object, right: object, sides: _Sides) -> str:
+    here, there = (side if isinstance(side, dict) else {} for side in (left, right))
+    names = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
+    return "; ".join(
+        f"attribute {name} {sides.both(_shown(here.get(name)), _shown(there.get(name)))}" for name in names
+    )
+
+
+def _locked(left: object, right: object, sides: _Sides) -> str:
+    return f"as chattr sets it, {sides.both(_shown(left or 'not locked'), _shown(right or 'not locked'))}"
 
 
 _IMPLIED = {"active": {"sub"}, "password": {"method", "fingerprint"}, "method": {"fingerprint"}}
 
 _SAY: dict[str, Callable[[Any, Any, _Sides], str]] = {
+    "acl": _members("access list entry"),
     "active": _plain,
+    "attributes": _attributes,
     "automatic": _cause,
+    "by": _named("who diverts"),
+    "capabilities": _named("file capabilities"),
+    "check": _named("its order among the checks at start"),
+    "choices": _members("choice"),
+    "configured": _configured,
+    "default_acl": _members("default access list entry"),
+    "elsewhere": _named("number of names outside of what was captured"),
     "enabled": _plain,
+    "files": _members("in"),
     "fingerprint": _password,
     "groups": _members("in group"),
+    "label": _named("SELinux label"),
+    "locked": _locked,
     "members": _members("member"),
     "method": _named("hash method of the password"),
+    "more": _named("number of further names"),
+    "mounted": _only("mounted"),
+    "names": _members("also named"),
     "number": _plain,
+    "options": _members("option"),
+    "owners": _members("asked by"),
     "programs": _named("its program"),
-    "status": _plain,
+    "read_only": _only("mounted read-only, against its options,"),
+    "seen": _only("seen by somebody"),
+    "status": _status,
     "sub": _named("its state"),
-    "superuser": _superuser,
+    "superuser": _only("has the rights of root"),
     "target": _named("link target"),
+    "to": _named("where to"),
     "units": _named("its unit"),
     "unreadable": _unread_entry,
-    "wanted": _named("selection"),
+    "value": _value,
+    "versions": _members("version"),
+    "wanted": _selection,
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labrig.state.probe.machine import address_pattern, hex_address, mounts
+from labrig.state.probe.machine import address_pattern, hex_address
 from labrig.state.probe.text import unwritten, written
 
 
@@ -66,9 +66,3 @@ def test_an_own_address_is_found_only_as_a_whole(text, expected):
 def test_addresses_of_the_kernel_are_in_the_byte_order_of_the_machine():
     assert hex_address("0100007F") == "127.0.0.1"
     assert hex_address("00000000000000000000000001000000") == "::1"
-
-
-def test_mounts_below_the_root_are_known():
-    assert mounts(b"")[b"/proc"] == "proc"
-    assert b"/" not in mounts(b"")
-    assert mounts(b"/nowhere") == {}

@@ -1,8 +1,10 @@
 """Packages and the owners of files, from a dpkg database."""
 
+import hashlib
+
 import pytest
 
-from labrig.state.probe import packages
+from labrig.state.probe import files, packages
 from labrig.state.probe.machine import Machine, Unreadable
 
 STATUS = """\
@@ -83,3 +85,41 @@ def test_a_machine_without_packages_says_so(tmp_path):
     with pytest.raises(Unreadable, match="no dpkg database"):
         dict(packages.read(Machine({"root": str(tmp_path)})))
     assert packages.owners(Machine({"root": str(tmp_path)})) == {}
+
+
+def test_the_manifest_tells_what_packages_brought(machine, tmp_path):
+    libc, changed = (hashlib.md5(content).digest() for content in (b"libc", b"sh"))
+    info = tmp_path / "var/lib/dpkg/info"
+    (info / "libc6:amd64.md5sums").write_text(f"{libc.hex()}  lib/libc.so.6\nnonsense\n")
+    (info / "dash.md5sums").write_text(f"{changed.hex()}  bin/sh\n")
+    status = tmp_path / "var/lib/dpkg/status"
+    conffiles = f"Conffiles:\n /etc/with space {libc.hex()}\n /etc/old {libc.hex()} obsolete\n /etc/new newconffile\n"
+    status.write_text(STATUS.replace("Conffiles:\n /etc/nginx/nginx.conf abc\n", conffiles))
+    assert packages.manifest(machine) == {
+        b"/usr/lib/libc.so.6": libc,
+        b"/usr/bin/sh.distrib": changed,
+        b"/etc/with space": libc,
+        b"/etc/old": libc,
+    }
+
+
+def test_a_file_says_whether_it_is_what_its_package_brought(machine, tmp_path):
+    info = tmp_path / "var/lib/dpkg/info"
+    big = b"x" * (2 << 20)
+    contents = {"same": b"same", "altered": b"altered", "big": big}
+    for name, content in contents.items():
+        (tmp_path / f"usr/{name}").parent.mkdir(exist_ok=True)
+        (tmp_path / f"usr/{name}").write_bytes(content)
+    (tmp_path / "usr/link").symlink_to("same")
+    (tmp_path / "usr/astray").symlink_to("/opt/elsewhere")
+    listed = [*contents, "link", "astray"]
+    (info / "app.list").write_text("".join(f"/usr/{name}\n" for name in listed))
+    sums = {"same": b"same", "altered": b"as it was", "big": big}
+    (info / "app.md5sums").write_text(
+        "".join(f"{hashlib.md5(content).hexdigest()}  usr/{name}\n" for name, content in sums.items())
+    )
+    found = dict(files.read(Machine({"root": str(tmp_path)})))
+    told = {name: found[f"/usr/{name}"].get("as_packaged") for name in listed}
+    assert told == {"same": True, "altered": None, "big": True, "link": True, "astray": None}
+    assert {found[f"/usr/{name}"]["package"] for name in listed} == {"app"}
+    assert found["/var/lib/dpkg/info/app.list"]["package"] == "app"

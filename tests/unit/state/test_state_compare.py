@@ -141,3 +141,60 @@ def test_files_that_no_side_could_read_are_noted():
     comparison = compare(state(file=unread), state(file=unread))
     assert comparison.same
     assert comparison.notes == ("1 entries of file could be read on neither side; what they hold is not compared",)
+
+
+OWN = {**FILE, "package": "nginx", "as_packaged": True}
+NGINX = {"version": "1", "status": "installed"}
+
+
+def with_nginx(version="1", **changed):
+    own = {f"/usr/share/nginx/{name}": {**OWN, "sha256": version, **changed.pop(name, {})} for name in ("a", "b", "c")}
+    return state(package={"nginx": {**NGINX, "version": version}}, file=own, **changed)
+
+
+def told(comparison):
+    return [(found.dimension, found.key, found.files) for found in comparison.differences]
+
+
+def test_a_packages_own_files_are_summed_up_under_the_package():
+    for left, right in ((with_nginx(), state(package={}, file={})), (state(), with_nginx())):
+        assert told(compare(left, right)) == [("package", "nginx", 3)]
+    assert told(compare(with_nginx("1"), with_nginx("2"))) == [("package", "nginx", 3)]
+
+
+def test_a_file_that_was_altered_stays_a_difference_of_its_own():
+    for altered in (
+        {"as_packaged": None},
+        {"owner": "www-data"},
+        {"group": "adm"},
+        {"mode": "4755"},
+        {"mode": "0666"},
+        {"capabilities": "cap_net_raw=ep"},
+        {"acl": ["user:me:rw-"]},
+        {"attributes": {"user.x": "1"}},
+        {"locked": ["immutable"]},
+        {"package": "other"},
+    ):
+        found = told(compare(state(), with_nginx(b=altered)))
+        assert found == [("package", "nginx", 2), ("file", "/usr/share/nginx/b", 0)], altered
+
+
+def test_with_another_version_a_changed_mode_stays_a_difference_of_its_own():
+    comparison = compare(with_nginx("1"), with_nginx("2", a={"mode": "0600"}, b={"as_packaged": None}))
+    assert told(comparison) == [
+        ("package", "nginx", 1),
+        ("file", "/usr/share/nginx/a", 0),
+        ("file", "/usr/share/nginx/b", 0),
+    ]
+
+
+def test_files_of_a_package_that_is_the_same_are_not_summed_up():
+    changed = with_nginx(a={"sha256": "other"})
+    assert told(compare(with_nginx(), changed)) == [("file", "/usr/share/nginx/a", 0)]
+    held = State({}, {**changed.entries, ("package", "nginx"): {**NGINX, "wanted": "hold"}}, {})
+    assert told(compare(with_nginx(), held)) == [("package", "nginx", 0), ("file", "/usr/share/nginx/a", 0)]
+
+
+def test_a_package_that_a_rule_hides_takes_no_files_along():
+    rule = Rule("x", "package", r"nginx", "no matter")
+    assert len(compare(state(), with_nginx(), rules=[rule]).differences) == 3

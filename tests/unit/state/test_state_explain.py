@@ -71,8 +71,89 @@ SENTENCES = [
     ),
     (
         Difference("package", "php", None, {"version": "8.2", "status": "config-files"}),
-        "package php (8.2, config-files) exists only on the upgraded machine: a fresh deployment does not make it",
-        "package php (8.2, config-files) is new after",
+        (
+            "package php (8.2, removed but for its configuration files) exists only on the upgraded machine: "
+            "a fresh deployment does not make it"
+        ),
+        "package php (8.2, removed but for its configuration files) is new after",
+    ),
+    (
+        Difference("package", "nginx", None, {"version": "1", "status": "installed", "wanted": "install"}, files=41),
+        (
+            "package nginx (1, installed) exists only on the upgraded machine, with 41 files of its own: "
+            "a fresh deployment does not make it"
+        ),
+        "package nginx (1, installed) is new after, with 41 files of its own",
+    ),
+    (
+        Difference("package", "nginx", {"version": "1"}, {"version": "2"}, ("version",), files=1),
+        "package nginx: version is 1 on fresh and 2 on upgrade; 1 file of its own differ with it",
+        "package nginx: version was 1 before and is 2 after; 1 file of its own differ with it",
+    ),
+    (
+        Difference("package", "php", {"status": "installed"}, {"status": "config-files"}, ("status",)),
+        "package php: is installed on fresh and removed but for its configuration files on upgrade",
+        "package php: was installed before and is removed but for its configuration files after",
+    ),
+    (
+        Difference("package", "nginx", {"wanted": "install"}, {"wanted": "hold"}, ("wanted",)),
+        "package nginx: held at its version only on upgrade",
+        "package nginx: held at its version only after",
+    ),
+    (
+        Difference("file", "/a", {"acl": ["user::rw-"]}, {"acl": ["user::rw-", "user:app:r--"]}, ("acl",)),
+        "file /a: access list entry user:app:r-- only on upgrade",
+        "file /a: access list entry user:app:r-- only after",
+    ),
+    (
+        Difference("file", "/a", {}, {"capabilities": "cap_net_raw=ep"}, ("capabilities",)),
+        "file /a: file capabilities is not set on fresh and cap_net_raw=ep on upgrade",
+        "file /a: file capabilities was not set before and is cap_net_raw=ep after",
+    ),
+    (
+        Difference("file", "/a", {"attributes": {"user.x": "1"}}, {"attributes": {"user.x": "2"}}, ("attributes",)),
+        "file /a: attribute user.x is 1 on fresh and 2 on upgrade",
+        "file /a: attribute user.x was 1 before and is 2 after",
+    ),
+    (
+        Difference("file", "/a", {}, {"locked": ["immutable"]}, ("locked",)),
+        "file /a: as chattr sets it, is not locked on fresh and immutable on upgrade",
+        "file /a: as chattr sets it, was not locked before and is immutable after",
+    ),
+    (
+        Difference("hard link", "/a", {"names": ["/b"]}, {"names": ["/b", "/c"]}, ("names",)),
+        "hard link /a: also named /c only on upgrade",
+        "hard link /a: also named /c only after",
+    ),
+    (
+        Difference("mount", "/data", {"mounted": True}, {"mounted": False}, ("mounted",)),
+        "mount /data: mounted only on fresh",
+        "mount /data: mounted only before",
+    ),
+    (
+        Difference("mount", "/data", {"configured": "fstab"}, {"configured": "no"}, ("configured",)),
+        "mount /data: configured by fstab on fresh and by nothing on upgrade",
+        "mount /data: configured by fstab before and by nothing after",
+    ),
+    (
+        Difference("alternative", "editor", {"mode": "auto", "target": "/a"}, None),
+        "alternative editor (auto, to /a) exists only on the fresh machine: the upgrade does not bring it",
+        "alternative editor (auto, to /a) is gone after",
+    ),
+    (
+        Difference("debconf", "app/x", {"value": "a"}, {"value": "b"}, ("value",)),
+        "debconf's answer to app/x: value is a on fresh and b on upgrade",
+        "debconf's answer to app/x: value was a before and is b after",
+    ),
+    (
+        Difference("apt", "pin nginx: release a=x", {"priority": "900"}, {"priority": "1"}, ("priority",)),
+        "apt pin nginx: release a=x: priority is 900 on fresh and 1 on upgrade",
+        "apt pin nginx: release a=x: priority was 900 before and is 1 after",
+    ),
+    (
+        Difference("language package", "python flask in /v", {"versions": ["1"]}, {"versions": ["2"]}, ("versions",)),
+        "python flask in /v: version 1 only on fresh; version 2 only on upgrade",
+        "python flask in /v: version 1 only before; version 2 only after",
     ),
     (
         Difference("user", "app", {"groups": ["adm", "x"]}, {"groups": ["adm"]}, ("groups",)),
@@ -140,3 +221,11 @@ def test_what_follows_from_another_field_is_not_said_twice():
         ("fingerprint", "method", "password"),
     )
     assert sentence(found) == "user app: password is locked on fresh and set on upgrade"
+
+
+def test_a_long_value_is_shown_around_what_differs():
+    start = ", ".join(f"certificate{number}" for number in range(100))
+    said = sentence(Difference("debconf", "q", {"value": start + "A"}, {"value": start + "B"}, ("value",)))
+    assert len(said) < 400
+    assert "A on fresh" in said
+    assert "B on upgrade" in said

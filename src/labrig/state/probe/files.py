@@ -1,20 +1,31 @@
-"""Every file of the root file system: type, mode, owner and group, and a hash of the content."""
+"""Every file of the machine's own file systems: type, mode, owner and group, attributes, and a hash of the content.
+
+Whether a file is what its package brought is told by the MD5 sums of dpkg, in the same pass. That makes up a third of
+the time that files take (0.4 s of 1.2 s for 256 MB, where sha256sum over the same takes 1.1 s). In return a state that
+was saved says it as well as a machine that runs, and nothing has to be asked a second time of a machine that may have
+changed meanwhile or be gone.
+"""
 
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import os
 import stat
+import sys
 from typing import TYPE_CHECKING
 
+from labrig.state.probe.attributes import attributes, locked
 from labrig.state.probe.canonical import form_of
 from labrig.state.probe.machine import OPEN_FLAGS
-from labrig.state.probe.packages import owners
-from labrig.state.probe.text import written
+from labrig.state.probe.mounts import below
+from labrig.state.probe.packages import INFO, MERGED, manifest, owners
+from labrig.state.probe.text import unwritten, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
     from labrig.state.probe.machine import Entries, Machine, Value
 
@@ -38,27 +49,95 @@ BLOCKS_LIMIT = 64 << 20
 BLOCK_SIZE = 1 << 16
 ZEROS = bytes(BLOCK_SIZE)
 
+# Folders in which "immutable" is looked for on directories, too; of files it is always told.
+LOCKED_FOLDERS = (b"/etc", b"/usr/local")
+
+# Where languages write down what was installed by their own means; see ``labrig.state.probe.languages``.
+RECORDS = (b".dist-info", b".egg-info", b".gemspec", b"node_modules")
+
+# Names of files with several names; a backup made of hard links may hold millions.
+LINKS_LIMIT = 200_000
+
+
+def _md5() -> Callable[..., Any] | None:
+    """Return MD5 where this machine allows it; one that keeps to FIPS 140 may not."""
+    known: dict[str, Any] = {"usedforsecurity": False} if sys.version_info >= (3, 9) else {}
+    md5 = functools.partial(hashlib.md5, **known)
+    try:
+        md5()
+    except ValueError:
+        return None
+    return md5
+
+
+MD5 = _md5()
+
+
+class Noticed:
+    """What a walk notices by the way, for other dimensions.
+
+    Attributes:
+        complete: Whether the walk went to its end.
+        records: Paths at which a language may have written down a package.
+        names: Inode to the paths that share it, in the order of the walk.
+        links: Inode to the number of names that it has altogether.
+        too_many: Whether there are more names than are kept.
+    """
+
+    def __init__(self) -> None:
+        self.complete = False
+        self.records: list[bytes] = []
+        self.names: dict[tuple[int, int], list[bytes]] = {}
+        self.links: dict[tuple[int, int], int] = {}
+        self.too_many = False
+        self._count = 0
+
+    def link(self, path: bytes, status: os.stat_result) -> None:
+        """Note one name of a file that has several."""
+        self._count += 1
+        self.too_many = self._count > LINKS_LIMIT
+        if not self.too_many:
+            inode = (status.st_dev, status.st_ino)
+            self.names.setdefault(inode, []).append(path)
+            self.links[inode] = status.st_nlink
+
+
+def noticed(machine: Machine) -> Noticed:
+    """Return what a walk of the machine noticed; walk it if no walk went to its end yet."""
+    if not machine.noticed or not machine.noticed.complete:
+        for _ in walk(machine):
+            pass
+    found: Noticed = machine.noticed
+    return found
+
 
 def read(machine: Machine) -> Entries:
     """Yield every file below the root, a directory's entries in the order of their bytes."""
     owner_of = owners(machine)
+    sums = manifest(machine) if MD5 is not None else {}
     cut = len(machine.root)
     for full, status, problem in walk(machine):
         path = full[cut:] or b"/"
         key = written(path)
         try:
-            value = {} if status is None else entry(full, key, status, machine)
+            value = {} if status is None else entry(full, key, status, machine, sums.get(path))
         except FileNotFoundError:
             continue  # It went away while we looked: it is not part of the state.
         if problem is not None:
             value["unreadable"] = _reason(problem)
-        if path in owner_of:
-            value["package"] = owner_of[path]
+        package = owner_of.get(path)
+        if package is not None:
+            value["package"] = package
+            if value.get("type") == "directory" or (value.get("type") == "link" and _leads_to(value, path, owner_of)):
+                value["as_packaged"] = True
+        elif path.startswith(INFO):
+            value["package"] = written(path[len(INFO) :].rpartition(b".")[0].partition(b":")[0])
+            value["as_packaged"] = True  # What dpkg keeps of a package comes and goes with it.
         yield key, value
 
 
-def entry(path: bytes, key: str, status: os.stat_result, machine: Machine) -> Value:
-    """Return what is known of one file.
+def entry(path: bytes, key: str, status: os.stat_result, machine: Machine, packaged: bytes | None = None) -> Value:
+    """Return what is known of one file; ``packaged`` is the MD5 of what its package brought.
 
     Raises:
         FileNotFoundError: It is gone, or has become something else meanwhile.
@@ -73,11 +152,15 @@ def entry(path: bytes, key: str, status: os.stat_result, machine: Machine) -> Va
         value["mode"] = f"{stat.S_IMODE(status.st_mode):04o}"
     try:
         if kind == stat.S_IFREG:
-            value.update(content(path, key, machine))
-        elif kind == stat.S_IFLNK:
+            value.update(_opened(path, key, machine, packaged))
+        else:
+            value.update(attributes(path, machine))
+        if kind == stat.S_IFLNK:
             value["target"] = written(os.readlink(path))
         elif kind in (stat.S_IFBLK, stat.S_IFCHR):
             value["device"] = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+        elif kind == stat.S_IFDIR and below(path[len(machine.root) :], LOCKED_FOLDERS):
+            value.update(_locked_directory(path))
     except FileNotFoundError:
         raise
     except OSError as problem:
@@ -85,13 +168,54 @@ def entry(path: bytes, key: str, status: os.stat_result, machine: Machine) -> Va
     return value
 
 
+def _opened(path: bytes, key: str, machine: Machine, packaged: bytes | None) -> Value:
+    try:
+        descriptor = os.open(path, OPEN_FLAGS)
+    except FileNotFoundError:
+        raise
+    except OSError as problem:
+        return {**attributes(path, machine), "unreadable": _reason(problem)}
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise FileNotFoundError(path)
+        value = attributes(descriptor, machine)
+        flags = locked(descriptor)
+        if flags:
+            value["locked"] = flags
+        value.update(content(descriptor, status.st_size, key, machine, packaged))
+    finally:
+        os.close(descriptor)
+    return value
+
+
+def _locked_directory(path: bytes) -> Value:
+    descriptor = os.open(path, OPEN_FLAGS | os.O_DIRECTORY)
+    try:
+        flags = locked(descriptor)
+    finally:
+        os.close(descriptor)
+    return {"locked": flags} if flags else {}
+
+
+def _leads_to(value: Value, path: bytes, owner_of: Mapping[bytes, str]) -> bool:
+    """Whether a package's link leads to what a package brought, or nowhere; where it should lead, no manifest says."""
+    target = os.path.normpath(os.path.join(os.path.dirname(path), unwritten(value["target"])))
+    if target[1:].partition(b"/")[0] in MERGED:
+        target = b"/usr" + target
+    return target in owner_of or target == b"/dev/null"
+
+
 def walk(machine: Machine) -> Iterator[tuple[bytes, os.stat_result | None, OSError | None]]:
     """Yield path, status and problem of everything that is the machine's own; never touches another mount.
 
-    Memory holds the names of the directories on the way down, so it is bounded by the largest of them.
+    Memory holds the names of the directories on the way down, so it is bounded by the largest of them. What is
+    noticed by the way is ``machine.noticed`` afterwards.
     """
+    seen = machine.noticed = Noticed()
     left_out = frozenset(machine.root + point for point in machine.left_out)
-    tops = [machine.root + path for path in sorted(machine.only)] or [machine.root or b"/"]
+    asked = [path for path in sorted(machine.only) if machine.is_local(path)]
+    tops = [machine.root + path for path in asked] if machine.only else [machine.root or b"/"]
     pending: list[tuple[bytes, list[bytes]]] = [(b"", tops[::-1])]
     while pending:
         prefix, names = pending[-1]
@@ -108,57 +232,60 @@ def walk(machine: Machine) -> Iterator[tuple[bytes, os.stat_result | None, OSErr
                 inside = os.listdir(path)
                 inside.sort(reverse=True)
                 pending.append((path.rstrip(b"/") + b"/", inside))
+            elif status.st_nlink > 1:
+                seen.link(path, status)
         except FileNotFoundError:
             continue
         except OSError as unreadable:
             problem = unreadable
+        if path.endswith(RECORDS) and status and not stat.S_ISLNK(status.st_mode):
+            seen.records.append(path)
         yield path, status, problem
+    seen.complete = True
 
 
-def content(path: bytes, key: str, machine: Machine) -> Value:
+def content(descriptor: int, size: int, key: str, machine: Machine, packaged: bytes | None = None) -> Value:
     """Return size and hashes of a regular file.
 
     ``sha256`` is that of the bytes for a file below 64 MiB, and else starts with ``blocks:`` (see ``BLOCKS_LIMIT``).
     Where own addresses were replaced, size and hash are of the replaced text and ``plain`` is the hash of the
-    bytes as they are. ``canonical`` is the hash of the canonical form where the file has one.
-
-    Raises:
-        FileNotFoundError: It is gone, or has become something else than a regular file.
+    bytes as they are. ``canonical`` is the hash of the canonical form where the file has one. ``as_packaged`` says
+    that the MD5 of its bytes is ``packaged``; of a file of 64 MiB or more it is not told.
     """
-    descriptor = os.open(path, OPEN_FLAGS)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise FileNotFoundError(path)
-        size = status.st_size
-        if size >= BLOCKS_LIMIT:
-            return {"size": size, "sha256": "blocks:" + _block_hash(descriptor, size)}
-        if size >= WHOLE_LIMIT:
-            return {"size": size, "sha256": _stream_hash(descriptor, size)}
-        found = os.read(descriptor, size)
-    finally:
-        os.close(descriptor)
+    if size >= BLOCKS_LIMIT:
+        return {"size": size, "sha256": "blocks:" + _block_hash(descriptor, size)}
+    if size >= WHOLE_LIMIT:
+        return {"size": size, **_stream_hash(descriptor, size, packaged)}
+    found = os.read(descriptor, size)
     text = machine.own_text(found)
-    value = {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+    value: Value = {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()}
     if text is not found:
         value["plain"] = hashlib.sha256(found).hexdigest()
     form = form_of(key, text)
     if form is not None:
         value["canonical"] = hashlib.sha256(form(text, machine)).hexdigest()
+    if packaged is not None and MD5 is not None and MD5(found).digest() == packaged:
+        value["as_packaged"] = True
     return value
 
 
-def _stream_hash(descriptor: int, size: int) -> str:
+def _stream_hash(descriptor: int, size: int, packaged: bytes | None) -> Value:
     # Never past the size it had at first: a log may grow faster than it is read.
-    digest = hashlib.sha256()
+    digests = [hashlib.sha256()]
+    if packaged is not None and MD5 is not None:
+        digests.append(MD5())
     left = size
     while left:
         block = os.read(descriptor, min(left, READ_SIZE))
         if not block:
             break
-        digest.update(block)
+        for digest in digests:
+            digest.update(block)
         left -= len(block)
-    return digest.hexdigest()
+    value: Value = {"sha256": digests[0].hexdigest()}
+    if digests[-1].digest() == packaged:
+        value["as_packaged"] = True
+    return value
 
 
 def _block_hash(descriptor: int, size: int) -> str:

@@ -12,6 +12,8 @@ import struct
 import subprocess
 from typing import TYPE_CHECKING
 
+from labrig.state.probe.mounts import below, left_out, mounts, plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
 
 # O_NONBLOCK: what was a file a moment ago may be a fifo now, and opening that would wait for ever.
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-# Docker lays these over the root file system, yet they are the machine's own files.
-OWN_MOUNTS = frozenset({b"/etc/hosts", b"/etc/hostname", b"/etc/resolv.conf"})
 
 # systemd gives DynamicUser= services a number from this range, another one on each machine.
 DYNAMIC_IDS = range(61184, 65520)
@@ -45,16 +44,18 @@ class Machine:
         root: Bytes to put before an absolute path; empty for the running machine itself.
         live: Whether ``root`` is the running machine, so that its processes and units can be asked.
         only: Absolute paths; files outside of them are not read. Empty for all.
-        mounts: Mount point to file system type, for everything mounted below the root.
-        left_out: The mount points that are not the machine's own files.
+        mounts: Mount point to mount, for the root and everything mounted below it.
+        left_out: The mount points whose files are not the machine's own.
+        noticed: What the last walk noticed by the way, see ``labrig.state.probe.files``.
     """
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         self.root = os.fsencode(str(request.get("root", "/"))).rstrip(b"/")
         self.live = not self.root
         self.only = [os.fsencode(path).rstrip(b"/") or b"/" for path in request.get("only", ())]
-        self.mounts = mounts(self.root)
-        self.left_out = frozenset(point for point in self.mounts if point not in OWN_MOUNTS)
+        self.mounts = mounts(_mountinfo(), self.root)
+        self.left_out = left_out(self.mounts, [fields[1] for fields in self.fstab()])
+        self.noticed: Any = None
         own = own_addresses() if self.live else []
         self.addresses = dict.fromkeys([*own, *request.get("self", ())], "<self>")
         self.addresses.update((address, f"<peer {name}>") for address, name in request.get("peers", {}).items())
@@ -88,9 +89,23 @@ class Machine:
         return _named(self.groups, gid)
 
     def is_local(self, path: bytes) -> bool:
-        """Whether looking at a path can't hang: it is on the root file system or in memory."""
-        above = [point for point in self.mounts if path == point or path.startswith(point + b"/")]
-        return not above or self.mounts[max(above, key=len)] == "tmpfs"
+        """Whether looking at a path can't hang: it is the machine's own or in memory."""
+        return not below(path, (point for point in self.left_out if self.mounts[point].type != "tmpfs"))
+
+    def fstab(self) -> list[list[bytes]]:
+        """Return the entries of /etc/fstab, six fields each, octal escapes undone; those that are none are left out."""
+        try:
+            lines = self.text("/etc/fstab").encode("utf-8", "surrogateescape").splitlines()
+        except OSError:
+            return []
+        entries = []
+        for line in lines:
+            fields = [plain(field) for field in line.split()]
+            if len(fields) > 1 and not fields[0].startswith(b"#"):
+                if fields[1].startswith(b"/"):
+                    fields[1] = os.path.normpath(fields[1])
+                entries.append((fields + [b"auto", b"defaults", b"0", b"0"][max(0, len(fields) - 2) :])[:6])
+        return entries
 
     def own_text(self, content: bytes) -> bytes:
         """Return ``content`` with the machine's own addresses as ``<self>`` if it is text, else as it is."""
@@ -142,20 +157,12 @@ def _named(names: Mapping[int, str], number: int) -> str:
     return "#dynamic" if number in DYNAMIC_IDS else f"#{number}"
 
 
-def mounts(root: bytes) -> dict[bytes, str]:
-    """Return mount point to file system type for all mounts below ``root``, as paths seen from there."""
-    found = {}
+def _mountinfo() -> list[bytes]:
     try:
         with open("/proc/self/mountinfo", "rb") as stream:
-            lines = stream.read().splitlines()
+            return stream.read().splitlines()
     except OSError:
-        return {}
-    for line in lines:
-        fields = line.split(b" ")
-        point = re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code.group(1), 8)]), fields[4])
-        if point.startswith(root + b"/") and point != b"/":
-            found[point[len(root) :]] = fields[fields.index(b"-") + 1].decode("ascii", "replace")
-    return found
+        return []
 
 
 def own_addresses() -> list[str]:
@@ -210,5 +217,5 @@ def description(machine: Machine) -> Value:
         "python": platform.python_version(),
         "root": os.geteuid() == 0,
         "self": sorted(address for address, name in machine.addresses.items() if name == "<self>"),
-        "left_out": {os.fsdecode(point): machine.mounts[point] for point in sorted(machine.left_out)},
+        "left_out": {os.fsdecode(point): machine.mounts[point].type for point in sorted(machine.left_out)},
     }

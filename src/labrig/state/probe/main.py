@@ -7,7 +7,20 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from labrig.state.probe import accounts, files, packages, sockets, units
+from labrig.state.probe import (
+    accounts,
+    alternatives,
+    apt,
+    debconf,
+    diversions,
+    files,
+    fstab,
+    languages,
+    links,
+    packages,
+    sockets,
+    units,
+)
 from labrig.state.probe.machine import Machine, Unreadable, description
 
 if TYPE_CHECKING:
@@ -20,12 +33,21 @@ SCHEMA = "labrig.state/1"
 # In the order in which they are written; ``labrig.state.dimensions`` says what each holds.
 DIMENSIONS: dict[str, Callable[[Machine], Entries]] = {
     "package": packages.read,
+    "apt": apt.read,
+    "alternative": alternatives.read,
+    "diversion": diversions.diversions,
+    "statoverride": diversions.overrides,
+    "debconf": debconf.read,
     "unit": units.read,
     "user": accounts.users,
     "group": accounts.groups,
     "id": accounts.numbers,
     "socket": sockets.read,
+    "mount": fstab.read,
     "file": files.read,
+    # After the files: what they tell is noticed while those are walked.
+    "hard link": links.read,
+    "language package": languages.read,
 }
 
 # What a request may hold: further own addresses, addresses of other machines with their names, the root to

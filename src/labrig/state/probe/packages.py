@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from labrig.state.probe.machine import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from labrig.state.probe.machine import Entries, Machine
 
 DPKG = "/var/lib/dpkg"
+INFO = b"/var/lib/dpkg/info/"
 RPM_FIELDS = r"%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{ARCH}\n"
 
 # Debian's merged /usr: package lists still name the old places.
 MERGED = (b"bin", b"sbin", b"lib", b"lib32", b"lib64", b"libx32")
+
+
+# In a manifest, and below "Conffiles:" in dpkg's status.
+SUM = re.compile(rb"[0-9a-f]{32}  ")
+CONFFILE = re.compile(rb" (/.+?) ([0-9a-f]{32})( obsolete| remove-on-upgrade)*")
 
 
 def read(machine: Machine) -> Entries:
@@ -96,38 +103,72 @@ def owners(machine: Machine) -> dict[bytes, str]:
     A path is where it really is: merged /usr and diversions are followed. What two packages list, as
     they do with most directories, is given to neither.
     """
-    folder = machine.root + (DPKG + "/info").encode()
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(b".list"))
-    except OSError:
-        return {}
-    merged = _merged(machine)
-    diverted = _diversions(machine)
+    real = _places(machine)
     found: dict[bytes, str] = {}
-    for name in names:
-        package = name[: -len(b".list")].partition(b":")[0].decode("utf-8", "replace")
-        try:
-            with open(folder + b"/" + name, "rb") as stream:
-                paths = stream.read().split(b"\n")
-        except OSError:
-            continue
-        for path in paths:
-            place, by = diverted.get(path, (path, package))
-            if by == package:
-                place = path
-            head = place[1 : place.find(b"/", 1)]
-            if head in merged:
-                place = b"/usr" + place
+    for package, lines in _info(machine, b".list"):
+        for path in lines:
+            place = real(path, package)
             # Architectures of one package share files; anything else two packages list is a directory.
             if found.setdefault(place, package) != package:
                 found[place] = ""
     return {path: package for path, package in found.items() if package}
 
 
-def _merged(machine: Machine) -> set[bytes]:
-    return {name for name in MERGED if os.path.islink(machine.root + b"/" + name)}
+def manifest(machine: Machine) -> dict[bytes, bytes]:
+    """Return path to the MD5 of what a package brought there, configuration files too; empty without dpkg."""
+    real = _places(machine)
+    found: dict[bytes, bytes] = {}
+    for package, lines in _info(machine, b".md5sums"):
+        for line in lines:
+            if SUM.fullmatch(line[:34]):
+                found[real(b"/" + line[34:], package)] = bytes.fromhex(line[:32].decode())
+    package = ""
+    for line in machine.text(DPKG + "/status").encode("utf-8", "surrogateescape").split(b"\n"):
+        if line.startswith(b"Package: "):
+            package = line[len(b"Package: ") :].decode("utf-8", "replace")
+        elif line.startswith(b" /"):
+            conffile = CONFFILE.fullmatch(line)
+            if conffile:
+                found.setdefault(real(conffile.group(1), package), bytes.fromhex(conffile.group(2).decode()))
+    return found
 
 
-def _diversions(machine: Machine) -> dict[bytes, tuple[bytes, str]]:
-    lines = machine.text(DPKG + "/diversions").encode("utf-8", "surrogateescape").splitlines()
-    return {lines[at]: (lines[at + 1], lines[at + 2].decode("utf-8", "replace")) for at in range(0, len(lines) - 2, 3)}
+def _info(machine: Machine, ending: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """Yield package name and lines of every file of dpkg's with this ending."""
+    folder = machine.root + INFO
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(ending))
+    except OSError:
+        return
+    for name in names:
+        try:
+            with open(folder + name, "rb") as stream:
+                lines = stream.read().split(b"\n")
+        except OSError:
+            continue
+        yield name[: -len(ending)].partition(b":")[0].decode("utf-8", "replace"), lines
+
+
+def _places(machine: Machine) -> Callable[[bytes, str], bytes]:
+    """Return a function that tells where a package's path really is."""
+    merged = {name for name in MERGED if os.path.islink(machine.root + b"/" + name)}
+    diverted = {origin: (target, by) for origin, target, by in diversions(machine.text(DPKG + "/diversions"))}
+
+    def real(path: bytes, package: str) -> bytes:
+        place, by = diverted.get(path, (path, package))
+        if by == package:
+            place = path
+        if place[1 : place.find(b"/", 1)] in merged:
+            place = b"/usr" + place
+        return place
+
+    return real
+
+
+def diversions(text: str) -> list[tuple[bytes, bytes, str]]:
+    """Return dpkg's diversions: what a file would be called, what it is called instead, and who keeps its name.
+
+    The last is a package, or ``:`` for a diversion that an administrator made.
+    """
+    lines = text.encode("utf-8", "surrogateescape").splitlines()
+    return [(lines[at], lines[at + 1], lines[at + 2].decode("utf-8", "replace")) for at in range(0, len(lines) - 2, 3)]
