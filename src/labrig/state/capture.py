@@ -21,7 +21,10 @@ Execute = Callable[[Sequence[str], bytes], Iterable[bytes | str]]
 PACKAGE = "labrig.state.probe"
 
 # Each after those that it imports.
-PARTS = ("text", "machine", "canonical", "packages", "files", "units", "accounts", "sockets", "main")
+PARTS = (
+    *("text", "machine", "canonical", "packages", "files", "stale", "units", "accounts", "sockets"),
+    *("processes", "firewall", "settings", "schedule", "main"),
+)
 
 LOADER = """\
 import sys, types

@@ -67,7 +67,7 @@ class _Sides:
 def _subject(difference: Difference, value: Mapping[str, Any]) -> str:
     if "type" in difference.fields:
         return difference.key
-    nouns = {"file": str(value.get("type", "file")), "socket": "listening socket", "id": "number of"}
+    nouns = {"file": str(value.get("type", "file")), "socket": "listening socket", "id": "number of", **_NOUNS}
     return f"{nouns.get(difference.dimension, difference.dimension)} {difference.key}"
 
 
@@ -80,10 +80,10 @@ def _unread(difference: Difference, sides: _Sides) -> str:
 def _one_sided(difference: Difference, sides: _Sides, *, in_production: bool | None) -> str:
     on_left = difference.right is None
     value = (difference.left if on_left else difference.right) or {}
-    told = {"package": ("version", "status"), "unit": ("enabled", "active"), "file": ("target",)}.get(
+    told = {"package": ("version", "status"), "unit": ("enabled", "active"), "file": ("target",), **_TOLD}.get(
         difference.dimension, ()
     )
-    facts = ", ".join(f"to {value[name]}" if name == "target" else str(value[name]) for name in told if value.get(name))
+    facts = ", ".join(_BEFORE.get(name, "") + _shown(value[name]) for name in told if value.get(name))
     subject = _subject(difference, value) + (f" ({facts})" if facts else "")
     if sides.in_time:
         return f"{subject} is gone after" if on_left else f"{subject} is new after"
@@ -95,6 +95,10 @@ def _one_sided(difference: Difference, sides: _Sides, *, in_production: bool | N
         return f"{said}: the upgrade does not bring it"
     return f"{said}: {_ORIGIN[in_production]}"
 
+
+_BEFORE = {"target": "to ", "in": "in "}
+_NOUNS = {"firewall": "packet filter", "setting": "setting", "sysctl": "kernel setting", "cron": "scheduled job"}
+_TOLD = {"setting": ("configured",), "sysctl": ("configured", "live"), "cron": ("in",), "firewall": ("hook",)}
 
 _ORIGIN = {True: "left behind", False: "only the upgrade makes it", None: "a fresh deployment does not make it"}
 
@@ -179,10 +183,61 @@ def _superuser(left: object, right: object, sides: _Sides) -> str:
     return f"has the rights of root only {sides.only(on_left=bool(left) and not right)}"
 
 
-_IMPLIED = {"active": {"sub"}, "password": {"method", "fingerprint"}, "method": {"fingerprint"}}
+def _text(_left: object, _right: object, sides: _Sides) -> str:
+    return f"what its unit file and drop-ins say {'has changed' if sides.in_time else 'differs'}"
+
+
+def _true(said: str) -> Callable[[object, object, _Sides], str]:
+    return lambda left, _right, sides: f"{said} only {sides.only(on_left=bool(left))}"
+
+
+def _stale(left: object, right: object, sides: _Sides) -> str:
+    here, there = ([str(reason) for reason in side] if isinstance(side, list) else [] for side in (left, right))
+    parts = []
+    for reasons, others, on_left in ((here, there, True), (there, here, False)):
+        extra = [reason for reason in reasons if reason not in others]
+        if extra:
+            parts.append(f"{sides.only(on_left=on_left)} it should have been restarted: {', '.join(extra)}")
+    return "; ".join(parts)
+
+
+def _applied(left: object, right: object, sides: _Sides) -> str:
+    return (
+        f"the live value is {sides.ways(*('as configured' if side else 'not as configured' for side in (left, right)))}"
+    )
+
+
+def _lines(noun: str) -> Callable[[object, object, _Sides], str]:
+    members = _members(noun)
+
+    def say(left: object, right: object, sides: _Sides) -> str:
+        return members(left, right, sides) or f"the order of each {noun} differs"
+
+    return say
+
+
+_IMPLIED = {"active": {"sub"}, "drop_ins": {"text"}, "password": {"method", "fingerprint"}, "method": {"fingerprint"}}
 
 _SAY: dict[str, Callable[[Any, Any, _Sides], str]] = {
     "active": _plain,
+    "applied": _applied,
+    "configured": _named("the configured value"),
+    "crashes": _true("systemd starts it again and again"),
+    "drop_ins": _lines("drop-in"),
+    "elements": _members("element"),
+    "executable": _plain,
+    "hook": _named("hook and policy"),
+    "live": _named("the live value"),
+    "load": _named("its loading"),
+    "reload_needed": _true("systemd has not read its changed files (daemon-reload)"),
+    "result": _named("why it failed"),
+    "rules": _lines("rule"),
+    "schedule": _members("time"),
+    "settings": _lines("setting"),
+    "stale": _stale,
+    "text": _text,
+    "triggers": _named("what it starts"),
+    "workers": _members("workers of user"),
     "automatic": _cause,
     "enabled": _plain,
     "fingerprint": _password,

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from labrig.state.probe import accounts, files, packages, sockets, units
+from labrig.state.probe import accounts, files, firewall, packages, processes, schedule, settings, sockets, units
 from labrig.state.probe.machine import Machine, Unreadable, description
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ DIMENSIONS: dict[str, Callable[[Machine], Entries]] = {
     "group": accounts.groups,
     "id": accounts.numbers,
     "socket": sockets.read,
+    "process": processes.read,
+    "firewall": firewall.read,
+    "setting": settings.read,
+    "sysctl": settings.sysctl,
+    "cron": schedule.read,
     "file": files.read,
 }
 
