@@ -24,7 +24,7 @@ PACKAGE = "labrig.state.probe"
 PARTS = (
     *("text", "mounts", "machine", "canonical", "attributes", "packages", "files"),
     *("alternatives", "diversions", "debconf", "openpgp", "apt", "links", "languages", "fstab"),
-    *("units", "accounts", "sockets", "main"),
+    *("stale", "units", "accounts", "sockets", "processes", "firewall", "settings", "schedule", "main"),
 )
 
 LOADER = """\

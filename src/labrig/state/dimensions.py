@@ -40,7 +40,11 @@ _TABLE = (
         "debconf", "Answers to the questions that packages ask; of a password only whether it is set.", "tzdata/Areas"
     ),
     Dimension(
-        "unit", "systemd units: enabled or not, active or not, failed or not.", "nginx.service", frozenset({"type"})
+        "unit",
+        "systemd units: enabled or not, active or not, failed and why, text and drop-ins, schedule of a timer; "
+        "whether a service runs what has changed since it was started.",
+        "nginx.service",
+        frozenset({"type"}),
     ),
     Dimension("user", "Users: home, shell, groups, state of the password.", "www-data"),
     Dimension("group", "Groups: members.", "adm"),
@@ -54,6 +58,32 @@ _TABLE = (
         "mount",
         "File systems and swap of /etc/fstab, and others that are mounted: source, type, options, mounted or not.",
         "/srv/data, swap /swapfile",
+    ),
+    Dimension(
+        "process",
+        "Processes that last, by unit, user and command line: their program, the users of their workers.",
+        "nginx.service root nginx: master process /usr/sbin/nginx",
+    ),
+    Dimension(
+        "firewall",
+        "Packet filters in the kernel: chains with their rules in order, sets with their elements, no counters.",
+        "inet filter input, ip nat POSTROUTING, inet filter set blocked",
+    ),
+    Dimension(
+        "setting",
+        "Host name, time zone, locale, default target, modules to load, limits: what is configured.",
+        "time zone, locale LANG, default target, module br_netfilter, limit * soft nofile",
+    ),
+    Dimension(
+        "sysctl",
+        "Kernel settings: the configured value, whether it is the live one, live values of the machine's own.",
+        "net.ipv4.ip_forward",
+    ),
+    Dimension(
+        "cron",
+        "What is to run at a time: user, times, command; scripts of each hour to year; jobs of at.",
+        "root 25 6 * * * /usr/local/bin/backup, daily /etc/cron.daily/dpkg",
+        frozenset({"in"}),
     ),
     Dimension(
         "file",

@@ -105,6 +105,9 @@ _NOUNS = {
     "statoverride": "dpkg's override for",
     "debconf": "debconf's answer to",
     "language package": "",
+    "firewall": "packet filter",
+    "sysctl": "kernel setting",
+    "cron": "scheduled job",
 }
 _FACTS = {
     "package": ("version", "status", "wanted"),
@@ -118,12 +121,18 @@ _FACTS = {
     "apt": ("priority", "options"),
     "hard link": ("names",),
     "language package": ("versions",),
+    "setting": ("configured",),
+    "sysctl": ("configured", "live"),
+    "cron": ("in",),
+    "firewall": ("hook",),
 }
 
 
 def _fact(name: str, value: object) -> str:
     if name in ("target", "to"):
         return f"to {value}"
+    if name == "in":
+        return f"in {_shown(value)}"
     if name == "names":
         return f"and {_shown(value)}"
     if name == "status":
@@ -239,7 +248,13 @@ def _value(left: object, right: object, sides: _Sides) -> str:
     return f"value {sides.both(_shortened(here), _shortened(there))}"
 
 
+# By what a mount is configured; anything else is the value of a setting.
+_MOUNTED_BY = frozenset({"no", "fstab", "unit"})
+
+
 def _configured(left: object, right: object, sides: _Sides) -> str:
+    if not _MOUNTED_BY.issuperset((left, right)):
+        return f"the configured value {sides.both(_shown(left), _shown(right))}"
     return f"configured {sides.ways(*('by nothing' if side == 'no' else f'by {side}' for side in (left, right)))}"
 
 
@@ -269,18 +284,68 @@ def _locked(left: object, right: object, sides: _Sides) -> str:
     return f"as chattr sets it, {sides.both(_shown(left or 'not locked'), _shown(right or 'not locked'))}"
 
 
-_IMPLIED = {"active": {"sub"}, "password": {"method", "fingerprint"}, "method": {"fingerprint"}}
+def _text(_left: object, _right: object, sides: _Sides) -> str:
+    return f"what its unit file and drop-ins say {'has changed' if sides.in_time else 'differs'}"
+
+
+def _true(said: str) -> Callable[[object, object, _Sides], str]:
+    return lambda left, _right, sides: f"{said} only {sides.only(on_left=bool(left))}"
+
+
+def _stale(left: object, right: object, sides: _Sides) -> str:
+    here, there = ([str(reason) for reason in side] if isinstance(side, list) else [] for side in (left, right))
+    parts = []
+    for reasons, others, on_left in ((here, there, True), (there, here, False)):
+        extra = [reason for reason in reasons if reason not in others]
+        if extra:
+            parts.append(f"{sides.only(on_left=on_left)} it should have been restarted: {', '.join(extra)}")
+    return "; ".join(parts)
+
+
+def _applied(left: object, right: object, sides: _Sides) -> str:
+    return (
+        f"the live value is {sides.ways(*('as configured' if side else 'not as configured' for side in (left, right)))}"
+    )
+
+
+def _lines(noun: str) -> Callable[[object, object, _Sides], str]:
+    members = _members(noun)
+
+    def say(left: object, right: object, sides: _Sides) -> str:
+        return members(left, right, sides) or f"the order of each {noun} differs"
+
+    return say
+
+
+_IMPLIED = {"active": {"sub"}, "drop_ins": {"text"}, "password": {"method", "fingerprint"}, "method": {"fingerprint"}}
 
 _SAY: dict[str, Callable[[Any, Any, _Sides], str]] = {
     "acl": _members("access list entry"),
     "active": _plain,
     "attributes": _attributes,
+    "applied": _applied,
+    "configured": _configured,
+    "crashes": _true("systemd starts it again and again"),
+    "drop_ins": _lines("drop-in"),
+    "elements": _members("element"),
+    "executable": _plain,
+    "hook": _named("hook and policy"),
+    "live": _named("the live value"),
+    "load": _named("its loading"),
+    "reload_needed": _true("systemd has not read its changed files (daemon-reload)"),
+    "result": _named("why it failed"),
+    "rules": _lines("rule"),
+    "schedule": _members("time"),
+    "settings": _lines("setting"),
+    "stale": _stale,
+    "text": _text,
+    "triggers": _named("what it starts"),
+    "workers": _members("workers of user"),
     "automatic": _cause,
     "by": _named("who diverts"),
     "capabilities": _named("file capabilities"),
     "check": _named("its order among the checks at start"),
     "choices": _members("choice"),
-    "configured": _configured,
     "default_acl": _members("default access list entry"),
     "elsewhere": _named("number of names outside of what was captured"),
     "enabled": _plain,

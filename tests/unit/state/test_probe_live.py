@@ -131,11 +131,11 @@ def test_listening_sockets_name_their_program(tmp_path):
         found = dict(sockets.read(Machine({})))
         program = Path("/proc/self/comm").read_text().strip()
         for key in (
-            f"tcp 127.0.0.1:{tcp.getsockname()[1]}",
-            f"udp 127.0.0.1:{udp.getsockname()[1]}",
+            "tcp 127.0.0.1:<ephemeral>",
+            "udp 127.0.0.1:<ephemeral>",
             f"unix {tmp_path}/listen",
         ):
-            assert found[key]["programs"] == [program]
+            assert program in found[key]["programs"]
 
 
 def test_a_name_with_a_process_number_in_it_reads_without(tmp_path):

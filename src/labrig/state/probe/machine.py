@@ -63,6 +63,7 @@ class Machine:
         self._address_pattern = address_pattern(self.addresses)
         self.users = self._names("/etc/passwd")
         self.groups = self._names("/etc/group")
+        self._answers: dict[tuple[str, ...], str] = {}
 
     def read(self, path: str) -> bytes:
         """Return the content of a settings file below the root; refuses what is not a regular file below 64 MiB."""
@@ -79,6 +80,22 @@ class Machine:
             return self.read(path).decode("utf-8", "surrogateescape")
         except FileNotFoundError:
             return ""
+
+    def names(self, path: str) -> list[str]:
+        """Return the names in a directory below the root, sorted; none if there is no such directory."""
+        try:
+            return sorted(os.fsdecode(name) for name in os.listdir(self.root + os.fsencode(path)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def link(self, path: str) -> str:
+        """Return the target of a link below the root, empty where there is no link."""
+        try:
+            return os.fsdecode(os.readlink(self.root + os.fsencode(path)))
+        except OSError as problem:
+            if problem.errno in (errno.ENOENT, errno.ENOTDIR, errno.EINVAL):
+                return ""
+            raise
 
     def owner(self, uid: int) -> str:
         """Return the user's name, ``#UID`` for a number without one."""
@@ -114,13 +131,18 @@ class Machine:
         return self._address_pattern.sub(lambda found: self.addresses[found.group().decode()].encode(), content)
 
     def query(self, *command: str) -> str:
-        """Return what a command prints.
+        """Return what a command prints; asked again, what it printed the first time.
 
         Raises:
             Unreadable: It is not there, fails, or takes more than a minute.
         """
         if not self.live:
             raise Unreadable(f"only a running machine can be asked with {command[0]}")
+        if command not in self._answers:
+            self._answers[command] = self._answer(command)
+        return self._answers[command]
+
+    def _answer(self, command: tuple[str, ...]) -> str:
         try:
             done = subprocess.run(
                 command,
