@@ -16,6 +16,7 @@ from labrig.engine.client import START_ENGINE, is_answering
 from labrig.engine.machines import Machine, MountedFiles
 from labrig.errors import EnvironmentFailed
 from labrig.prove import checks, verification
+from labrig.prove.allowed import Allowed
 from labrig.prove.failures import environment_failure
 from labrig.prove.run import Run, Say
 from labrig.prove.verdict import Check, Finding, Ignored, PathName
@@ -73,6 +74,7 @@ class Terms:
         environment: The environment that labrig was called with.
         timeout: Seconds that a path may take.
         restart: Whether machines are restarted at the end.
+        allowed: The differences that the project allows today.
     """
 
     scenario: Scenario
@@ -80,6 +82,7 @@ class Terms:
     environment: Mapping[str, str]
     timeout: float
     restart: bool
+    allowed: tuple[Allowed, ...] = ()
 
 
 class PathTaken:
@@ -119,7 +122,9 @@ class PathTaken:
 
         second = self._play(space, "deploy-again", playbooks["converge"], again=True)
         again = self._capture()
-        idempotent, findings, ignored = checks.idempotent(self._name, second, deployed, again, self._terms.timeout)
+        idempotent, findings, ignored = checks.idempotent(
+            self._name, second, deployed, again, self._terms.timeout, allowances=self._terms.allowed
+        )
         self._answer(idempotent)
 
         self._step("verify")
@@ -132,7 +137,9 @@ class PathTaken:
 
         if self._terms.restart:
             # Tests may leave something; a restart is not to blame for that.
-            self._answer(self._survives_restart(again if verified.result == "skip" else self._capture()))
+            survived, more = self._survives_restart(again if verified.result == "skip" else self._capture())
+            self._answer(survived)
+            ignored += more
         else:
             self._answer(Check("survives-restart", self._name, "skip", "left out as asked"))
         self._step("done")
@@ -191,7 +198,7 @@ class PathTaken:
             )
         return states
 
-    def _survives_restart(self, before: States) -> Check:
+    def _survives_restart(self, before: States) -> tuple[Check, tuple[Ignored, ...]]:
         self._step("restart")
         began = clock.monotonic()
         try:
@@ -202,9 +209,10 @@ class PathTaken:
             if not is_answering(self._run.client):
                 raise
             reason = f"a machine does not boot again: {error.message}"
-            return Check("survives-restart", self._name, "fail", reason, clock.monotonic() - began)
+            return Check("survives-restart", self._name, "fail", reason, clock.monotonic() - began), ()
         after = self._capture()
-        return checks.survives_restart(self._name, before, after, clock.monotonic() - began)
+        seconds = clock.monotonic() - began
+        return checks.survives_restart(self._name, before, after, seconds, allowances=self._terms.allowed)
 
     def _lost(self) -> EnvironmentFailed | None:
         """Return why nothing can be said of the change if the engine or a machine is gone."""

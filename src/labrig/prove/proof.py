@@ -14,7 +14,7 @@ from labrig.ansible.events import Ended
 from labrig.ansible.scenario import Scenario
 from labrig.engine.machines import require_image
 from labrig.errors import EnvironmentFailed, LabrigError, UsageError
-from labrig.prove import checks, configuration, platforms, production, snapshots
+from labrig.prove import allowed, checks, configuration, platforms, production, snapshots
 from labrig.prove.configuration import Configuration
 from labrig.prove.path import Outcome, PathTaken, Start, States, Terms
 from labrig.prove.production import Chosen, FromImages
@@ -100,6 +100,7 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
         KeyboardInterrupt: The user asked to stop; everything is removed.
     """
     began = clock.monotonic()
+    today = clock.now().date()
     scenario, settings = load(options, environment)
     substitutions = {**settings.images, **options.images}
 
@@ -123,6 +124,7 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
             environment=environment,
             timeout=options.timeout or settings.timeout.total_seconds(),
             restart=settings.restart if options.restart is None else options.restart,
+            allowed=allowed.holding(settings.allowed, today),
         )
         outcome = _Proof(run, chosen, repository, terms, image_of=image_of, say=say, on_check=on_check).take()
         verdict = Verdict(
@@ -136,6 +138,7 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
             findings=outcome.findings,
             compared=outcome.compared,
             ignored=outcome.ignored,
+            notes=allowed.notes(settings.allowed, today, outcome.checks, outcome.ignored),
         )
         logs = run.save_logs(outcome.logs) if verdict.decision != "proven" else None
         return Proven(verdict, logs, tuple(machine.container for machine in run.machines) if options.keep else ())
@@ -285,7 +288,12 @@ class _Proof:
         began = clock.monotonic()
         tasks: dict[PathName, tuple[Ended, ...]] = {path: outcome.tasks for path, outcome in outcomes.items()}
         return checks.same_state(
-            states["fresh"], states["upgrade"], tasks, lambda: clock.monotonic() - began, self._look_at_production
+            states["fresh"],
+            states["upgrade"],
+            tasks,
+            lambda: clock.monotonic() - began,
+            self._look_at_production,
+            allowances=self._terms.allowed,
         )
 
     def _look_at_production(self) -> States | None:
