@@ -75,10 +75,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Ran:
-    """One task of one playbook run on one host, for the time lines of a report.
+    """One task of one playbook run on one host, or a whole step, for the time lines of a report.
 
     Attributes:
-        step: ``prepare``, ``deploy``, ``deploy-again`` or ``verify``.
+        step: ``boot``, ``prepare``, ``deploy``, ``capture``, ``deploy-again``, ``verify`` or ``restart``.
+        host: The machine; empty for a whole step, which has no task either.
         where: Where the task stands, ``file:line``.
         result: ok, changed, failed, skipped or unreachable.
         began: Seconds after the proof began.
