@@ -7,6 +7,8 @@ from typing import Any
 
 from labrig.ansible.events import Ended
 from labrig.ansible.playbook import PlaybookRun
+from labrig.prove import allowed
+from labrig.prove.allowed import Allowed
 from labrig.prove.failures import failed_tasks, headline
 from labrig.prove.verdict import PATH_CHECKS, Check, CheckName, Finding, Ignored, PathName, Result
 from labrig.state.compare import Comparison, Difference, compare
@@ -33,7 +35,13 @@ def skipped(path: PathName, answered: Collection[CheckName], reason: str) -> tup
 
 
 def idempotent(
-    path: PathName, run: PlaybookRun, before: Mapping[str, State], after: Mapping[str, State], timeout: float
+    path: PathName,
+    run: PlaybookRun,
+    before: Mapping[str, State],
+    after: Mapping[str, State],
+    timeout: float,
+    *,
+    allowances: Sequence[Allowed] = (),
 ) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...]]:
     """Answer whether a second deployment changes nothing, by what Ansible reports AND by what is on the machines.
 
@@ -43,7 +51,9 @@ def idempotent(
         details = tuple(failed_tasks(run))
         reason = f"the second deployment fails: {headline(run, timeout)}"
         return Check("idempotent", path, "fail", reason, run.seconds, details=details), (), ()
-    differences, ignored, _ = across(before, after, rules=ONE_MACHINE_RULES)
+    differences, ignored, _ = across(
+        before, after, rules=ONE_MACHINE_RULES, allowances=allowed.of("idempotent", allowances)
+    )
     findings = tuple(
         Finding(
             "idempotent",
@@ -88,11 +98,20 @@ def _idempotence(changed: Sequence[Mapping[str, Any]], findings: Sequence[Findin
     return f"the second deployment changes {things} and no task reports it"
 
 
-def survives_restart(path: PathName, before: Mapping[str, State], after: Mapping[str, State], seconds: float) -> Check:
-    """Answer whether a machine is after a restart what it was before."""
-    differences, _, _ = across(before, after, rules=ONE_MACHINE_RULES)
+def survives_restart(
+    path: PathName,
+    before: Mapping[str, State],
+    after: Mapping[str, State],
+    seconds: float,
+    *,
+    allowances: Sequence[Allowed] = (),
+) -> tuple[Check, tuple[Ignored, ...]]:
+    """Answer whether a machine is after a restart what it was before; also what was set aside."""
+    differences, ignored, _ = across(
+        before, after, rules=ONE_MACHINE_RULES, allowances=allowed.of("survives-restart", allowances)
+    )
     if not differences:
-        return Check("survives-restart", path, "pass", "the same after a restart", seconds)
+        return Check("survives-restart", path, "pass", "the same after a restart", seconds), ignored
     details = tuple(
         {
             "dimension": one.dimension,
@@ -103,14 +122,8 @@ def survives_restart(path: PathName, before: Mapping[str, State], after: Mapping
         }
         for key, one in differences
     )
-    return Check(
-        "survives-restart",
-        path,
-        "fail",
-        f"after a restart {_count(details)}: {_first(details)}",
-        seconds,
-        details=details,
-    )
+    reason = f"after a restart {_count(details)}: {_first(details)}"
+    return Check("survives-restart", path, "fail", reason, seconds, details=details), ignored
 
 
 def same_state(
@@ -119,13 +132,15 @@ def same_state(
     tasks: Mapping[PathName, Sequence[Ended]],
     elapsed: Callable[[], float],
     look_at_production: Callable[[], Mapping[str, State] | None] = lambda: None,
+    *,
+    allowances: Sequence[Allowed] = (),
 ) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...], int]:
     """Answer whether both paths led to the same state; also what differs, what rules hid, how much was compared.
 
     ``look_at_production`` is called only where something differs: it returns production's states before the upgrade,
     which tell what was left behind from what the upgrade made.
     """
-    differences, ignored, compared = across(fresh, upgrade)
+    differences, ignored, compared = across(fresh, upgrade, allowances=allowed.of("same-state", allowances))
     production = look_at_production() if differences else None
     findings = tuple(
         Finding(
@@ -155,13 +170,17 @@ def same_state(
 
 
 def across(
-    left: Mapping[str, State], right: Mapping[str, State], *, rules: Sequence[Rule] = DEFAULT_RULES
+    left: Mapping[str, State],
+    right: Mapping[str, State],
+    *,
+    rules: Sequence[Rule] = DEFAULT_RULES,
+    allowances: Sequence[Allowed] = (),
 ) -> tuple[list[tuple[str, Difference]], tuple[Ignored, ...], int]:
     """Compare the machines of two sets, each with its namesake.
 
     Returns:
-        Each difference with its key, which names the machine where there are several; what rules hid; how many
-        things were compared.
+        Each difference with its key, which names the machine where there are several; what rules and the project's
+        allowances set aside; how many things were compared.
     """
     differences: list[tuple[str, Difference]] = []
     counts: dict[tuple[str, str], int] = {}
@@ -170,7 +189,12 @@ def across(
         found: Comparison = compare(state, right[name], rules=rules)
         compared += found.compared
         prefix = f"{name}: " if len(left) > 1 else ""
-        differences += [(f"{prefix}{one.key or one.dimension}", one) for one in found.differences]
+        for one in found.differences:
+            left_over, applied_here = allowed.remaining(one, name, allowances)
+            for allowance in applied_here:
+                counts[allowed.RULE, allowance.words] = counts.get((allowed.RULE, allowance.words), 0) + 1
+            if left_over is not None:
+                differences.append((f"{prefix}{one.key or one.dimension}", left_over))
         for applied in found.ignored:
             counts[applied.rule, applied.reason] = counts.get((applied.rule, applied.reason), 0) + applied.count
         for note in found.notes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from labrig import clock
@@ -16,9 +17,10 @@ from labrig.engine.client import START_ENGINE, is_answering
 from labrig.engine.machines import Machine, MountedFiles
 from labrig.errors import EnvironmentFailed
 from labrig.prove import checks, verification
+from labrig.prove.allowed import Allowed
 from labrig.prove.failures import environment_failure
 from labrig.prove.run import Run, Say
-from labrig.prove.verdict import Check, Finding, Ignored, PathName
+from labrig.prove.verdict import Check, Finding, Ignored, PathName, Ran
 from labrig.state import capture
 from labrig.state.model import State
 
@@ -53,6 +55,7 @@ class Outcome:
         deployed: The states after the first deployment; None where it failed.
         tasks: What the first deployment did.
         logs: What was printed, by file name.
+        ran: Its steps and all their tasks, with their times.
     """
 
     path: PathName
@@ -62,6 +65,7 @@ class Outcome:
     ignored: tuple[Ignored, ...]
     tasks: tuple[Ended, ...]
     logs: Mapping[str, Path]
+    ran: tuple[Ran, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ class Terms:
         environment: The environment that labrig was called with.
         timeout: Seconds that a path may take.
         restart: Whether machines are restarted at the end.
+        allowed: The differences that the project allows today.
+        began: When the proof began, in seconds since 1970.
     """
 
     scenario: Scenario
@@ -80,6 +86,8 @@ class Terms:
     environment: Mapping[str, str]
     timeout: float
     restart: bool
+    allowed: tuple[Allowed, ...] = ()
+    began: float = 0.0
 
 
 class PathTaken:
@@ -95,6 +103,8 @@ class PathTaken:
         self._checks: list[Check] = []
         self._logs: dict[str, Path] = {}
         self._machines: list[Machine] = []
+        self._steps: list[tuple[str, float]] = []
+        self._ran: list[Ran] = []
         self._deadline = clock.monotonic() + terms.timeout
 
     def take(self) -> Outcome:
@@ -119,7 +129,9 @@ class PathTaken:
 
         second = self._play(space, "deploy-again", playbooks["converge"], again=True)
         again = self._capture()
-        idempotent, findings, ignored = checks.idempotent(self._name, second, deployed, again, self._terms.timeout)
+        idempotent, findings, ignored = checks.idempotent(
+            self._name, second, deployed, again, self._terms.timeout, allowances=self._terms.allowed
+        )
         self._answer(idempotent)
 
         self._step("verify")
@@ -132,11 +144,15 @@ class PathTaken:
 
         if self._terms.restart:
             # Tests may leave something; a restart is not to blame for that.
-            self._answer(self._survives_restart(again if verified.result == "skip" else self._capture()))
+            survived, more = self._survives_restart(again if verified.result == "skip" else self._capture())
+            self._answer(survived)
+            ignored += more
         else:
             self._answer(Check("survives-restart", self._name, "skip", "left out as asked"))
         self._step("done")
-        return Outcome(self._name, tuple(self._checks), deployed, findings, ignored, first.tasks, self._logs)
+        return Outcome(
+            self._name, tuple(self._checks), deployed, findings, ignored, first.tasks, self._logs, self._times()
+        )
 
     def look(self) -> States:
         """Boot the machines and return their states, without deploying anything."""
@@ -168,6 +184,7 @@ class PathTaken:
             space, playbook_path, name=step, processes=self._run.processes, timeout=left, again=again, on_event=on_event
         )
         self._logs[f"{self._name}-{step}.log"] = done.log
+        self._ran += [self._task_ran(step, task) for task in done.tasks]
         if not done.ok:
             failure = environment_failure(done, space) or self._lost()
             if failure is not None:
@@ -191,7 +208,7 @@ class PathTaken:
             )
         return states
 
-    def _survives_restart(self, before: States) -> Check:
+    def _survives_restart(self, before: States) -> tuple[Check, tuple[Ignored, ...]]:
         self._step("restart")
         began = clock.monotonic()
         try:
@@ -202,9 +219,10 @@ class PathTaken:
             if not is_answering(self._run.client):
                 raise
             reason = f"a machine does not boot again: {error.message}"
-            return Check("survives-restart", self._name, "fail", reason, clock.monotonic() - began)
+            return Check("survives-restart", self._name, "fail", reason, clock.monotonic() - began), ()
         after = self._capture()
-        return checks.survives_restart(self._name, before, after, clock.monotonic() - began)
+        seconds = clock.monotonic() - began
+        return checks.survives_restart(self._name, before, after, seconds, allowances=self._terms.allowed)
 
     def _lost(self) -> EnvironmentFailed | None:
         """Return why nothing can be said of the change if the engine or a machine is gone."""
@@ -220,11 +238,25 @@ class PathTaken:
         for check in checks.skipped(self._name, {check.name for check in self._checks}, reason):
             self._answer(check)
         self._step("done")
-        return Outcome(self._name, tuple(self._checks), None, (), (), (), self._logs)
+        return Outcome(self._name, tuple(self._checks), None, (), (), (), self._logs, self._times())
 
     def _answer(self, check: Check) -> None:
         self._checks.append(check)
         self._on_check(check)
 
     def _step(self, step: str, task: str = "") -> None:
+        if not task:
+            self._steps.append((step, clock.now().timestamp() - self._terms.began))
         self._say(self._name, step, task)
+
+    def _task_ran(self, step: str, task: Ended) -> Ran:
+        began = task.began - self._terms.began
+        return Ran(self._name, step, task.host, task.task, task.role, task.path, task.result, began, task.seconds)
+
+    def _times(self) -> tuple[Ran, ...]:
+        """Return the steps, each lasting until the next one begins, and the tasks, in the order of time."""
+        spans = [
+            Ran(self._name, step, "", "", None, "", "", began, after - began)
+            for (step, began), (_, after) in pairwise(self._steps)
+        ]
+        return tuple(sorted([*spans, *self._ran], key=lambda one: one.began))

@@ -14,14 +14,14 @@ from labrig.ansible.events import Ended
 from labrig.ansible.scenario import Scenario
 from labrig.engine.machines import require_image
 from labrig.errors import EnvironmentFailed, LabrigError, UsageError
-from labrig.prove import checks, configuration, platforms, production, snapshots
+from labrig.prove import allowed, checks, configuration, platforms, production, snapshots
 from labrig.prove.configuration import Configuration
 from labrig.prove.path import Outcome, PathTaken, Start, States, Terms
 from labrig.prove.production import Chosen, FromImages
 from labrig.prove.repository import NO_HEAD, Repository
 from labrig.prove.run import Run, Say
 from labrig.prove.snapshots import Snapshot
-from labrig.prove.verdict import PATHS, Check, Finding, Ignored, PathName, Verdict
+from labrig.prove.verdict import PATHS, Check, Finding, Ignored, PathName, Ran, Verdict
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,8 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
         KeyboardInterrupt: The user asked to stop; everything is removed.
     """
     began = clock.monotonic()
+    now = clock.now()
+    today = now.date()
     scenario, settings = load(options, environment)
     substitutions = {**settings.images, **options.images}
 
@@ -123,6 +125,8 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
             environment=environment,
             timeout=options.timeout or settings.timeout.total_seconds(),
             restart=settings.restart if options.restart is None else options.restart,
+            allowed=allowed.holding(settings.allowed, today),
+            began=now.timestamp(),
         )
         outcome = _Proof(run, chosen, repository, terms, image_of=image_of, say=say, on_check=on_check).take()
         verdict = Verdict(
@@ -136,6 +140,8 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
             findings=outcome.findings,
             compared=outcome.compared,
             ignored=outcome.ignored,
+            notes=allowed.notes(settings.allowed, today, outcome.checks, outcome.ignored),
+            ran=outcome.ran,
         )
         logs = run.save_logs(outcome.logs) if verdict.decision != "proven" else None
         return Proven(verdict, logs, tuple(machine.container for machine in run.machines) if options.keep else ())
@@ -169,6 +175,7 @@ class _Answers:
     ignored: tuple[Ignored, ...]
     compared: int
     logs: Mapping[str, Path]
+    ran: tuple[Ran, ...]
 
 
 class _Proof:
@@ -245,6 +252,7 @@ class _Proof:
         findings: list[Finding] = []
         ignored: list[Ignored] = []
         logs: dict[str, Path] = {}
+        ran: list[Ran] = []
         outcomes: dict[PathName, Outcome] = {}
         failure = self._failure(futures)
         for path, future in futures.items():
@@ -254,6 +262,7 @@ class _Proof:
                 findings += future.result().findings
                 ignored += future.result().ignored
                 logs.update(future.result().logs)
+                ran += future.result().ran
             else:
                 own = future.exception() is failure
                 reason = _words(failure) if own else "stopped: the other path could not be taken"
@@ -261,7 +270,8 @@ class _Proof:
                 found += checks.skipped(path, {"deploys"}, "the path could not be taken")
         same, more, hidden, compared = self._same_state(outcomes)
         self._on_check(same)
-        return _Answers((*found, same), (*findings, *more), _summed([*ignored, *hidden]), compared, logs)
+        summed = _summed([*ignored, *hidden])
+        return _Answers((*found, same), (*findings, *more), summed, compared, logs, tuple(ran))
 
     def _failure(self, futures: Mapping[PathName, Future[Outcome]]) -> BaseException | None:
         """Return what ended the proof: the first error that is no consequence of stopping the other path."""
@@ -285,7 +295,12 @@ class _Proof:
         began = clock.monotonic()
         tasks: dict[PathName, tuple[Ended, ...]] = {path: outcome.tasks for path, outcome in outcomes.items()}
         return checks.same_state(
-            states["fresh"], states["upgrade"], tasks, lambda: clock.monotonic() - began, self._look_at_production
+            states["fresh"],
+            states["upgrade"],
+            tasks,
+            lambda: clock.monotonic() - began,
+            self._look_at_production,
+            allowances=self._terms.allowed,
         )
 
     def _look_at_production(self) -> States | None:

@@ -13,6 +13,7 @@ from labrig.state.content import ContentDiff
 SCHEMA = "labrig.verdict/1"
 
 CheckName = Literal["deploys", "idempotent", "verified", "survives-restart", "same-state"]
+Compared = Literal["same-state", "idempotent", "survives-restart"]
 PathName = Literal["fresh", "upgrade"]
 Result = Literal["pass", "fail", "error", "skip"]
 Decision = Literal["proven", "disproved", "error"]
@@ -58,7 +59,7 @@ class Finding:
         diff: How the contents differ, for a file.
     """
 
-    check: Literal["same-state", "idempotent", "survives-restart"]
+    check: Compared
     path: PathName | None
     dimension: str
     key: str
@@ -74,10 +75,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Ran:
-    """One task of one playbook run on one host, for the time lines of a report.
+    """One task of one playbook run on one host, or a whole step, for the time lines of a report.
 
     Attributes:
-        step: ``prepare``, ``deploy``, ``deploy-again`` or ``verify``.
+        step: ``boot``, ``prepare``, ``deploy``, ``capture``, ``deploy-again``, ``verify`` or ``restart``.
+        host: The machine; empty for a whole step, which has no task either.
         where: Where the task stands, ``file:line``.
         result: ok, changed, failed, skipped or unreachable.
         began: Seconds after the proof began.
@@ -115,7 +117,12 @@ class Production:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer of one proof."""
+    """The answer of one proof.
+
+    Attributes:
+        notes: What the project should know of its own settings, one sentence each; no reason to fail.
+        ran: What was done when, in the order in which it began.
+    """
 
     project: str
     scenario: str
@@ -171,6 +178,7 @@ class Verdict:
             "differences": [_finding(finding) for finding in self.findings],
             "compared": self.compared,
             "ignored": [{"rule": one.rule, "reason": one.reason, "count": one.count} for one in self.ignored],
+            "notes": list(self.notes),
         }
 
 

@@ -13,6 +13,7 @@ END = {
     "path": "a.yml:3",
     "result": "failed",
     "ignored": True,
+    "began": 1700000000.25,
     "seconds": 0.5,
     "message": "no",
     "items": [{"item": "x", "message": "bad"}],
@@ -30,6 +31,7 @@ def test_lines_become_events() -> None:
     started, ended, stats = parse(lines)
     assert started == Started("web", "Write it")
     assert isinstance(ended, Ended)
+    assert (ended.began, ended.seconds) == (1700000000.25, 0.5)
     assert (ended.items, ended.paths) == (("x: bad",), ("/etc/x",))
     assert stats == Stats({"web": {"ok": 1}})
 

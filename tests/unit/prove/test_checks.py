@@ -90,7 +90,7 @@ def test_a_change_that_is_there_and_not_reported_is_told() -> None:
 
 
 def test_a_restart_that_changes_something_is_told() -> None:
-    check = checks.survives_restart("upgrade", state(a={}, b={}), state(a={}), 1.0)
+    check, _ = checks.survives_restart("upgrade", state(a={}, b={}), state(a={}), 1.0)
     assert check.result == "fail"
     assert [detail["key"] for detail in check.details] == ["/b"]
 

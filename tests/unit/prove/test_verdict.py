@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -55,6 +56,7 @@ def test_the_json_form_has_exactly_the_fields_of_its_schema() -> None:
         "differences",
         "compared",
         "ignored",
+        "notes",
     ]
     assert found["schema"] == "labrig.verdict/1"
     assert found["head"] == {"ref": "main", "commit": "c" * 40, "dirty": True}
@@ -119,6 +121,12 @@ def test_checks_make_a_decision_with_an_exit_code_and_a_meaning(
 @pytest.mark.parametrize("skipped", ["deploys_fresh", "deploys_upgrade", "same_state"])
 def test_nothing_is_proven_by_what_was_not_asked(skipped: str) -> None:
     assert verdict(**{skipped: "skip"}).decision == "error"
+
+
+def test_a_proof_that_rests_on_allowed_differences_says_so() -> None:
+    ignored = (Ignored("allowed by labrig.yml", "file /etc/token: made at random (until 2027-02-18)", 2),)
+    found = meaning(replace(verdict(), ignored=ignored))
+    assert found.startswith("safe: new and old servers end up the same but for 2 allowed differences, and")
 
 
 def test_several_failures_are_said_the_gravest_first() -> None:

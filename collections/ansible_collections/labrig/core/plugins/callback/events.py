@@ -57,7 +57,7 @@ class CallbackModule(CallbackBase):
             self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  # lives as long as the play
 
     def v2_runner_on_start(self, host, task):
-        self._began[(host.get_name(), task._uuid)] = time.monotonic()
+        self._began[(host.get_name(), task._uuid)] = (time.time(), time.monotonic())
         self._write({"event": "start", "host": host.get_name(), **_task(task)})
 
     def v2_runner_item_on_ok(self, result):
@@ -93,7 +93,8 @@ class CallbackModule(CallbackBase):
         host = _of(result, "host").get_name()
         task = _of(result, "task")
         fields = _fields(result)
-        began = self._began.pop((host, task._uuid), None)
+        now = (time.time(), time.monotonic())
+        began = self._began.pop((host, task._uuid), now)
         self._write(
             {
                 "event": "end",
@@ -101,7 +102,8 @@ class CallbackModule(CallbackBase):
                 **_task(task),
                 "result": outcome,
                 "ignored": ignored,
-                "seconds": 0.0 if began is None else round(time.monotonic() - began, 3),
+                "began": round(began[0], 3),
+                "seconds": round(now[1] - began[1], 3),
                 "message": "" if outcome in ("ok", "skipped") else _message(fields),
                 "items": self._items.pop((host, task._uuid), []),
                 "paths": _named(fields, PATH_KEYS, absolute=True),
