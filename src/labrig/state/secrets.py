@@ -17,7 +17,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 # A secret shorter than this is not looked for elsewhere in the text: "no" may be a password as well.
 FOUND_AGAIN = 6
@@ -242,11 +242,6 @@ class Mask:
 def masked(text: str) -> str:
     """Return a text with what looks like a secret replaced, for a text that stands alone."""
     return Mask().text(text)
-
-
-def masked_values(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return the fields of an entry with what looks like a secret replaced."""
-    return None if value is None else Mask().value(dict(value))
 
 
 _NO_SPACE = {ord(char): None for char in " \t\r\n"}

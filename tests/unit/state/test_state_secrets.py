@@ -2,7 +2,7 @@
 
 import pytest
 
-from labrig.state.secrets import Mask, masked, masked_values
+from labrig.state.secrets import Mask, masked
 
 # Each line with the part that nobody may see.
 SECRETS = [
@@ -142,15 +142,10 @@ def test_masking_twice_changes_nothing():
         assert masked(masked(text)) == masked(text)
 
 
-def test_fields_of_an_entry_are_masked():
-    assert masked_values(
-        {"command": ["app", "--password=hunter2"], "sha256": "ab" * 32, "token": "x1y2", "size": 3}
-    ) == {
-        "command": ["app", "--password=<secret 1>"],
-        "sha256": "ab" * 32,
-        "token": "<secret 2>",
-        "size": 3,
-    }
+def test_values_of_any_shape_are_masked():
+    fields = {"command": ["app", "--password=hunter2"], "sha256": "ab" * 32, "environment": {"DB_PASSWORD": "x1y2"}}
+    shown = {"command": ["app", "--password=<secret 1>"], "environment": {"DB_PASSWORD": "<secret 2>"}}
+    assert Mask().value(fields) == {**fields, **shown}
 
 
 def test_long_lines_take_no_time():
