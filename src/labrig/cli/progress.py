@@ -13,6 +13,7 @@ from rich.text import Text
 
 from labrig import clock
 from labrig.cli.console import words
+from labrig.prove import allowed
 from labrig.prove.verdict import PATH_CHECKS, PATHS, Check, Question, Result, Verdict
 
 SIGNS: dict[Result, tuple[str, str]] = {
@@ -82,6 +83,11 @@ class Progress:
         for check in verdict.checks:
             if check.result in ("fail", "error"):
                 _print_failure(check, verdict)
+        for one in verdict.ignored:
+            if one.rule == allowed.RULE:
+                words.print(f"allowed: {one.reason}" + (f", {one.count} times" if one.count > 1 else ""), markup=False)
+        for note in verdict.notes:
+            words.print(f"note: {note}", markup=False)
         words.print(
             f"{verdict.project}, scenario {verdict.scenario}, on {verdict.platform}; {_head(verdict)}; "
             f"{_production(verdict)}; {verdict.seconds:.1f} s",
