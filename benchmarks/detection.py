@@ -78,13 +78,16 @@ def silences(chosen: Services, same: int, reverse: int) -> Iterator[Silence]:
     found: list[Deployed] = []
     on_one: list[Silence] = []
     with Lab() as lab:
-        for one in services.states(lab, chosen, same=same, reverse=reverse):
-            found.append(one)
+        for deployed in services.states(lab, chosen, same=same, reverse=reverse):
+            found.append(deployed)
             console.print(f"{chosen.name}: {len(found)} of {same + reverse} machines", markup=False)
             if len(found) == same + reverse:
-                on_one += services.on_one_machine(lab, one)
-    yield from services.between_machines(found)
-    yield from on_one
+                on_one += services.on_one_machine(lab, deployed)
+    for one in (*services.between_machines(found), *on_one):
+        console.print(f"{chosen.name}, {one.what}: {sum(one.differences.values())} differences", markup=False)
+        for said, count in sorted(one.differences.items()):
+            console.print(f"  {count} x {said}", markup=False)
+        yield one
 
 
 def show_defects(found: Sequence[Judgement]) -> bool:
