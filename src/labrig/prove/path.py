@@ -185,7 +185,7 @@ class PathTaken:
             others = {
                 address: other for other, known in addresses.items() if other != machine.name for address in known
             }
-            asked = capture.request(own_addresses=addresses[machine.name], peers=others)
+            asked = capture.request(own_addresses=addresses[machine.name], peers=others, key=capture.FINGERPRINT_KEY)
             states[machine.name] = capture.capture(
                 machine.stream, asked=asked, python=machine.python(), source=f"the state of machine {machine.name}"
             )

@@ -11,6 +11,7 @@ standard input and yields what comes out:
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import resources
 
@@ -21,7 +22,15 @@ Execute = Callable[[Sequence[str], bytes], Iterable[bytes | str]]
 PACKAGE = "labrig.state.probe"
 
 # Each after those that it imports.
-PARTS = ("text", "machine", "canonical", "packages", "files", "units", "accounts", "sockets", "main")
+PARTS = (
+    *("text", "machine", "canonical", "packages", "files", "units", "sockets"),
+    *("masking", "servers", "accounts", "sudo", "authorized"),
+    *("postgresql_queries", "postgresql", "mariadb_queries", "mariadb", "redis", "containers"),
+    "main",
+)
+
+FINGERPRINT_KEY = secrets.token_hex(16)
+"""For ``request(key=...)``: made anew for each run of labrig, in no output, and gone with it."""
 
 LOADER = """\
 import sys, types
@@ -51,6 +60,7 @@ def request(
     root: str = "/",
     only: Iterable[str] = (),
     dimensions: Iterable[str] | None = None,
+    key: str = "",
 ) -> str:
     """Return what to ask of the probe, as JSON.
 
@@ -60,6 +70,8 @@ def request(
         root: The root file system to read; anything but ``/`` is one that does not run.
         only: Absolute paths below the root; files outside of them are left out.
         dimensions: Names of ``labrig.state.dimensions``; None for all.
+        key: With ``FINGERPRINT_KEY``, two secrets are told apart among the states of this run; without, it is told
+            only that there is one. A state that is compared in another run must have been captured without.
     """
     asked: dict[str, object] = {
         "self": list(own_addresses),
@@ -69,6 +81,8 @@ def request(
     }
     if dimensions is not None:
         asked["dimensions"] = list(dimensions)
+    if key:
+        asked["key"] = key
     return json.dumps(asked)
 
 

@@ -8,7 +8,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from labrig.state.probe.canonical import FORMS
+from labrig.state.probe.canonical import FORMS, SECRET
 from labrig.state.probe.machine import OPEN_FLAGS
 from labrig.state.probe.packages import owners
 from labrig.state.probe.text import written
@@ -54,6 +54,9 @@ def read(machine: Machine) -> Entries:
             value["unreadable"] = _reason(problem)
         if path in owner_of:
             value["package"] = owner_of[path]
+        for folder, dimension in machine.described.items():
+            if path.startswith(folder) and path[len(folder) :][:1] == b"/":
+                value["described"] = dimension
         yield key, value
 
 
@@ -142,6 +145,8 @@ def content(path: bytes, key: str, machine: Machine) -> Value:
     value = {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()}
     if text is not found:
         value["plain"] = hashlib.sha256(found).hexdigest()
+    if key in SECRET:
+        value = {}
     if key in FORMS:
         value["canonical"] = hashlib.sha256(FORMS[key](text, machine)).hexdigest()
     return value

@@ -7,7 +7,19 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from labrig.state.probe import accounts, files, packages, sockets, units
+from labrig.state.probe import (
+    accounts,
+    authorized,
+    containers,
+    files,
+    mariadb,
+    packages,
+    postgresql,
+    redis,
+    sockets,
+    sudo,
+    units,
+)
 from labrig.state.probe.machine import Machine, Unreadable, description
 
 if TYPE_CHECKING:
@@ -24,13 +36,20 @@ DIMENSIONS: dict[str, Callable[[Machine], Entries]] = {
     "user": accounts.users,
     "group": accounts.groups,
     "id": accounts.numbers,
+    "sudo": sudo.read,
+    "authorized key": authorized.read,
+    # Before the files, which these tell of.
+    "postgresql": postgresql.read,
+    "mariadb": mariadb.read,
+    "redis": redis.read,
+    "container": containers.read,
     "socket": sockets.read,
     "file": files.read,
 }
 
 # What a request may hold: further own addresses, addresses of other machines with their names, the root to
-# read, the paths to keep to, and the dimensions to read.
-KNOWN = ("self", "peers", "root", "only", "dimensions")
+# read, the paths to keep to, the dimensions to read, and a key for fingerprints of secrets.
+KNOWN = ("self", "peers", "root", "only", "dimensions", "key")
 
 WRITTEN_AT_ONCE = 500
 
