@@ -282,7 +282,7 @@ class PathTaken:
         former = {name: mounted.addresses for name, mounted in self._start.mounted.items()}
         addresses = {one.name: (*one.addresses(), *former.get(one.name, ())) for one in self._machines}
         others = {address: other for other, known in addresses.items() if other != machine.name for address in known}
-        return capture.request(own_addresses=addresses[machine.name], peers=others)
+        return capture.request(own_addresses=addresses[machine.name], peers=others, key=capture.FINGERPRINT_KEY)
 
     def _survives_restart(self, before: States) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...]]:
         self._step("restart")

@@ -11,6 +11,7 @@ standard input and yields what comes out:
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import resources
 
@@ -24,8 +25,14 @@ PACKAGE = "labrig.state.probe"
 PARTS = (
     *("text", "mounts", "machine", "canonical", "attributes", "packages", "files"),
     *("alternatives", "diversions", "debconf", "openpgp", "apt", "links", "languages", "fstab"),
-    *("stale", "units", "accounts", "sockets", "processes", "firewall", "settings", "schedule", "main", "look"),
+    *("stale", "units", "sockets", "processes", "firewall", "settings", "schedule"),
+    *("masking", "servers", "accounts", "sudo", "authorized"),
+    *("postgresql_queries", "postgresql", "mariadb_queries", "mariadb", "redis", "containers"),
+    *("main", "look"),
 )
+
+FINGERPRINT_KEY = secrets.token_hex(16)
+"""For ``request(key=...)``: made anew for each run of labrig, in no output, and gone with it."""
 
 LOADER = """\
 import sys, types
@@ -58,6 +65,7 @@ def request(
     root: str = "/",
     only: Iterable[str] = (),
     dimensions: Iterable[str] | None = None,
+    key: str = "",
 ) -> str:
     """Return what to ask of the probe, as JSON.
 
@@ -67,6 +75,8 @@ def request(
         root: The root file system to read; anything but ``/`` is one that does not run.
         only: Absolute paths below the root; files outside of them are left out.
         dimensions: Names of ``labrig.state.dimensions``; None for all.
+        key: With ``FINGERPRINT_KEY``, two secrets are told apart among the states of this run; without, it is told
+            only that there is one. A state that is compared in another run must have been captured without.
     """
     asked: dict[str, object] = {
         "self": list(own_addresses),
@@ -76,6 +86,8 @@ def request(
     }
     if dimensions is not None:
         asked["dimensions"] = list(dimensions)
+    if key:
+        asked["key"] = key
     return json.dumps(asked)
 
 

@@ -46,9 +46,39 @@ _TABLE = (
         "nginx.service",
         frozenset({"type"}),
     ),
-    Dimension("user", "Users: home, shell, groups, state of the password.", "www-data"),
-    Dimension("group", "Groups: members.", "adm"),
+    Dimension("user", "Users: home, shell, groups, state and age of the password.", "www-data"),
+    Dimension("group", "Groups: members, administrators, state of the password.", "adm"),
     Dimension("id", "The numbers of users and groups.", "user www-data, group adm"),
+    Dimension(
+        "sudo",
+        "What sudo allows: rules, aliases, defaults.",
+        "%sudo ALL=(ALL:ALL) ALL, Defaults env_reset",
+        frozenset({"file"}),
+    ),
+    Dimension(
+        "authorized key",
+        "Keys that let people in over SSH: type, options, comment.",
+        "deploy SHA256:...",
+        frozenset({"file"}),
+    ),
+    Dimension(
+        "postgresql",
+        "PostgreSQL that runs: roles, databases, tables, functions, grants, settings.",
+        "15/main role app, 15/main database shop table public.users",
+        frozenset({"file"}),
+    ),
+    Dimension(
+        "mariadb",
+        "MariaDB or MySQL that runs: users, grants, databases, tables, settings.",
+        "user 'app'@'localhost', table shop.users",
+        frozenset({"file"}),
+    ),
+    Dimension("redis", "Redis that runs: settings, users, modules.", "6379 setting maxmemory"),
+    Dimension(
+        "container",
+        "Containers, images, networks and volumes of an engine on the machine.",
+        "container web, image app:1, network lab, volume files",
+    ),
     Dimension(
         "socket",
         "Listening sockets: the units and programs that own them.",
@@ -89,7 +119,7 @@ _TABLE = (
         "file",
         "Files: type, mode, owner, group, access lists, capabilities, attributes, size, content, target of a link.",
         "/etc/nginx/nginx.conf",
-        frozenset({"package", "plain", "as_packaged"}),
+        frozenset({"package", "plain", "as_packaged", "described"}),
     ),
     Dimension(
         "hard link", "Names of one file, by the first of them.", "/usr/bin/perl", frozenset({"package", "as_packaged"})

@@ -108,6 +108,11 @@ _NOUNS = {
     "firewall": "packet filter",
     "sysctl": "kernel setting",
     "cron": "scheduled job",
+    "sudo": "sudo rule",
+    "postgresql": "PostgreSQL",
+    "mariadb": "MariaDB",
+    "redis": "Redis",
+    "container": "",  # Its keys begin with what it is.
 }
 _FACTS = {
     "package": ("version", "status", "wanted"),
@@ -125,6 +130,10 @@ _FACTS = {
     "sysctl": ("configured", "live"),
     "cron": ("in",),
     "firewall": ("hook",),
+    "authorized key": ("comment",),
+    "postgresql": ("value",),
+    "mariadb": ("value",),
+    "container": ("state",),
 }
 
 
@@ -170,7 +179,7 @@ def _statements(
         if telling in fields:
             fields -= implied
     for name in sorted(fields):
-        say = _SAY.get(name)
+        say = (_SAY_THERE.get(name) if difference.dimension in _OF_ACCOUNTS_AND_SERVERS else None) or _SAY.get(name)
         yield (
             say(left.get(name), right.get(name), sides)
             if say
@@ -210,7 +219,7 @@ def _members(noun: str) -> Callable[[object, object, _Sides], str]:
             extra = ", ".join(name for name in names if name not in others)
             if extra:
                 parts.append(f"{noun} {extra} only {sides.only(on_left=on_left)}")
-        return "; ".join(parts)
+        return "; ".join(parts) or f"{noun}: the same in another order"
 
     return say
 
@@ -317,7 +326,55 @@ def _lines(noun: str) -> Callable[[object, object, _Sides], str]:
     return say
 
 
-_IMPLIED = {"active": {"sub"}, "drop_ins": {"text"}, "password": {"method", "fingerprint"}, "method": {"fingerprint"}}
+def _mapping(noun: str) -> Callable[[object, object, _Sides], str]:
+    """Say of names with values each name that differs: ``column age is integer on fresh and text on upgrade``."""
+
+    def say(left: object, right: object, sides: _Sides) -> str:
+        here = left if isinstance(left, dict) else {}
+        there = right if isinstance(right, dict) else {}
+        parts = []
+        for name in sorted(here.keys() | there.keys()):
+            if name not in here or name not in there:
+                parts.append(f"{noun} {name} only {sides.only(on_left=name in here)}")
+            elif here[name] != there[name]:
+                parts.append(f"{noun} {name} {sides.both(_shown(here[name]), _shown(there[name]))}")
+        return "; ".join(parts[:5]) + (f"; and {len(parts) - 5} more" if len(parts) > 5 else "")
+
+    return say
+
+
+def _options(left: object, right: object, sides: _Sides) -> str:
+    if isinstance(left, dict) or isinstance(right, dict):
+        return _mapping("option")(left, right, sides)
+    if isinstance(left, list) or isinstance(right, list):
+        return _members("option")(left, right, sides)
+    return f"options {sides.both(_shown(left), _shown(right))}"
+
+
+def _labels(left: object, right: object, sides: _Sides) -> str:
+    if isinstance(left, dict) or isinstance(right, dict):
+        return _mapping("label")(left, right, sides)
+    return f"labels {sides.both(_shown(left), _shown(right))}"
+
+
+def _changed(what: str) -> Callable[[object, object, _Sides], str]:
+    return lambda _left, _right, _sides: what
+
+
+def _flag(said: str) -> Callable[[object, object, _Sides], str]:
+    return lambda left, right, sides: f"{said} only {sides.only(on_left=bool(left) and not right)}"
+
+
+_IMPLIED = {
+    "active": {"sub"},
+    "drop_ins": {"text"},
+    "password": {"method", "fingerprint", "password_changed"},
+    "method": {"fingerprint", "password_changed"},
+    "fingerprint": {"password_changed"},
+    "columns": {"column_order"},
+    "image": {"image_id", "digest", "image_outdated"},
+    "digest": {"image_id", "image_outdated"},
+}
 
 _SAY: dict[str, Callable[[Any, Any, _Sides], str]] = {
     "acl": _members("access list entry"),
@@ -375,4 +432,82 @@ _SAY: dict[str, Callable[[Any, Any, _Sides], str]] = {
     "value": _value,
     "versions": _members("version"),
     "wanted": _selection,
+}
+
+# The dimensions whose fields are told in words of their own where the names are the same.
+_OF_ACCOUNTS_AND_SERVERS = frozenset(
+    {"user", "group", "sudo", "authorized key", "postgresql", "mariadb", "redis", "container"}
+)
+
+_SAY_THERE: dict[str, Callable[[Any, Any, _Sides], str]] = {
+    # Accounts, and what lets people in.
+    "administrators": _members("administrator"),
+    "ignored": lambda left, right, sides: f"sudo does not read it: {sides.ways(_shown(left), _shown(right))}",
+    "key_options": _mapping("option"),
+    "key_type": _named("type"),
+    "list": _members("its list has"),
+    "of": _members("it stands for"),
+    "password_changed": _named("day when the password was set"),
+    "password_inactive": _named("days in which an expired password can be changed"),
+    "password_max": _named("days that the password is valid"),
+    "password_min": _named("days before the password may be changed"),
+    "password_must_change": _flag("the password must be changed at the next login"),
+    "password_warn": _named("days of warning before the password expires"),
+    "settings": _mapping("option"),
+    "subgid": _named("count of subordinate groups"),
+    "subuid": _named("count of subordinate users"),
+    "tags": _members("tag"),
+    # Databases.
+    "accepts_connections": _flag("accepts connections"),
+    "attributes": _members("attribute"),
+    "character_type": _named("character type"),
+    "checksums": _named("checksums of pages"),
+    "column_grants": _mapping("grant on column"),
+    "column_order": _changed("its columns stand in another order"),
+    "column_type": _named("type"),
+    "columns": _mapping("column"),
+    "connection_limit": _named("limit of connections"),
+    "constraints": _mapping("constraint"),
+    "counts": _mapping("number of rows in"),
+    "definition": _changed("its definition differs"),
+    "grants": _members("grant"),
+    "indexes": _mapping("index"),
+    "inherits": _members("inherits from"),
+    "labels": _labels,
+    "locale_provider": _named("provider of the locale"),
+    "locked": _flag("is locked"),
+    "member_of": _members("member of"),
+    "partitions": _mapping("partition"),
+    "password_expired": _flag("the password has expired"),
+    "plugins": _members("is let in by"),
+    "policies": _mapping("policy"),
+    "privileges": _mapping("privileges on"),
+    "replica_identity": _named("replica identity"),
+    "row_security": _named("row security"),
+    "rules": _members("rule"),
+    "template": _flag("is a template"),
+    "triggers": _mapping("trigger"),
+    "valid": _flag("is valid"),
+    "waits_for_restart": _flag("has been changed in its file and waits for a restart of the server"),
+    # Containers.
+    "capabilities": _members("capability"),
+    "devices": _members("device"),
+    "environment": _mapping("variable"),
+    "exit_code": _named("exit code"),
+    "extra_hosts": _members("extra host"),
+    "image_id": _changed("it is made from another build of the image"),
+    "image_outdated": _flag("the name of its image means a newer image: it has not been made anew"),
+    "limits": _mapping("limit"),
+    "log_driver": _named("log driver"),
+    "mounts": _members("mount"),
+    "network_mode": _named("network mode"),
+    "networks": _members("in network"),
+    "options": _options,
+    "ports": _members("published port"),
+    "privileged": _flag("is privileged"),
+    "read_only": _flag("its root is read-only"),
+    "restart": _named("restart policy"),
+    "security": _members("security option"),
+    "subnets": _members("subnet"),
+    "tmpfs": _members("tmpfs at"),
 }

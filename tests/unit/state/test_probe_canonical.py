@@ -112,8 +112,8 @@ def test_a_password_is_never_told():
     assert said["method"] == "6"
     assert "hash" not in str(said)
     assert "salt" not in str(said)
-    assert said != password("$6$salt$another")
-    assert password("!$6$salt$hash") == {"password": "locked"}
+    assert password("!$6$salt$hash") == {"password": "locked", "method": "6"}
+    assert password("!") == password("*") == password("!!") == password("!*") == {"password": "locked"}
     assert password("") == {"password": "none"}
 
 

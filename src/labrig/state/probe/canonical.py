@@ -8,7 +8,6 @@ is, so that a real change always shows.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -22,21 +21,18 @@ if TYPE_CHECKING:
 
 
 def password(secret: str) -> dict[str, str]:
-    """Return what may be said of a password field of shadow: its state, the method, and a short fingerprint.
+    """Return what may be said of a password field of shadow: its state, and the method of a hash that is there.
 
-    The fingerprint is 48 bits of a digest over method, salt and hash together; it tells two secrets apart and,
-    because the salt is not given, is of no use for guessing the password.
+    An account that is locked may keep its hash behind the lock; then it has a method, too.
     """
     if not secret:
         return {"password": "none"}
-    if secret[0] in "!*":
+    hashed = secret.lstrip("!")
+    state = "set" if hashed == secret and not secret.startswith("*") else "locked"
+    if hashed in ("", "x") or hashed.startswith("*"):
         return {"password": "locked"}
-    method = secret.split("$")[1] if secret.startswith("$") and secret.count("$") > 1 else "des"
-    return {
-        "password": "set",
-        "method": method,
-        "fingerprint": hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()[:12],
-    }
+    method = hashed.split("$")[1] if hashed.startswith("$") and hashed.count("$") > 1 else "des"
+    return {"password": state, "method": method}
 
 
 def lines(content: bytes, _machine: Machine) -> bytes:
@@ -65,12 +61,12 @@ def group(content: bytes, _machine: Machine) -> bytes:
 
 
 def shadow(content: bytes, _machine: Machine) -> bytes:
-    """Password states in any order, without the secrets and the day of the last change."""
+    """Password states in any order, without the secrets and the day of the last change; 0 demands a change."""
 
     def user(fields: list[str]) -> list[str]:
-        name, secret, _changed, *rest = fields
+        name, secret, changed, *rest = fields
         said = password(secret)
-        return [name, said["password"], said.get("method", ""), *rest]
+        return [name, said["password"], said.get("method", ""), changed if changed == "0" else "", *rest]
 
     return _colon_lines(content, 9, user)
 
@@ -127,11 +123,16 @@ def berkeley(content: bytes, _machine: Machine) -> bytes:
 BERKELEY = frozenset(number.to_bytes(4, sys.byteorder) for number in (0x061561, 0x053162))
 BERKELEY_PAGES = frozenset(1 << power for power in range(9, 17))
 
+# A hash of the bytes could confirm a guess of a password in them; only the canonical form is told.
+SECRET = frozenset({"/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/gshadow-"})
+
 FORMS: dict[str, Form] = {
     "/etc/passwd": passwd,
     "/etc/group": group,
     "/etc/shadow": shadow,
     "/etc/gshadow": gshadow,
+    "/etc/shadow-": shadow,
+    "/etc/gshadow-": gshadow,
     "/etc/subuid": subordinate,
     "/etc/subgid": subordinate,
     "/etc/shells": lines,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hmac
 import os
 import platform
 import re
@@ -47,6 +48,7 @@ class Machine:
         mounts: Mount point to mount, for the root and everything mounted below it.
         left_out: The mount points whose files are not the machine's own.
         noticed: What the last walk noticed by the way, see ``labrig.state.probe.files``.
+        described: Folder to the dimension that tells by meaning what its files hold; filled by those dimensions.
     """
 
     def __init__(self, request: Mapping[str, Any]) -> None:
@@ -61,6 +63,8 @@ class Machine:
         self.addresses.update((address, f"<peer {name}>") for address, name in request.get("peers", {}).items())
         self._address_bytes = [address.encode() for address in self.addresses]
         self._address_pattern = address_pattern(self.addresses)
+        self.described: dict[bytes, str] = {}
+        self._key = str(request.get("key", "")).encode()
         self.users = self._names("/etc/passwd")
         self.groups = self._names("/etc/group")
         self._answers: dict[tuple[str, ...], str] = {}
@@ -129,6 +133,17 @@ class Machine:
         if not any(address in content for address in self._address_bytes) or b"\0" in content:
             return content
         return self._address_pattern.sub(lambda found: self.addresses[found.group().decode()].encode(), content)
+
+    def fingerprint(self, secret: str) -> Value:
+        """Return ``{"fingerprint": ...}`` that tells two secrets apart, and nothing without a key in the request.
+
+        Whoever asks makes the key at random and keeps it to itself, so that nobody can try guesses on a fingerprint.
+        """
+        if not self._key:
+            return {}
+        return {
+            "fingerprint": hmac.new(self._key, secret.encode("utf-8", "surrogateescape"), "sha256").hexdigest()[:12]
+        }
 
     def query(self, *command: str) -> str:
         """Return what a command prints; asked again, what it printed the first time.
