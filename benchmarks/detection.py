@@ -108,9 +108,8 @@ def show_defects(found: Sequence[Judgement]) -> bool:
 def add_row(table: Table, name: str, found: Sequence[Judgement]) -> None:
     """Add how many defects there are, were found, were of the right class, and made nothing else differ."""
     met = [one for one in found if one.found is not None]
-    told = [one for one in met if one.kind is not None]
-    right = f"{sum(one.right_kind for one in told)} of {len(told)}" if told else "-"
-    table.add_row(name, str(len(found)), str(len(met)), right, str(sum(not one.unexpected for one in found)))
+    figures = len(found), len(met), sum(one.right_kind for one in met), sum(not one.unexpected for one in found)
+    table.add_row(name, *map(str, figures))
 
 
 def wrong(one: Judgement) -> Iterator[str]:

@@ -13,11 +13,12 @@ from typing import Any
 
 import yaml
 
+from labrig.prove.classes import of_paths
 from labrig.state.compare import Difference
+from labrig.state.model import State
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "faults" / "defects"
-KINDS = ("left behind", "not updated", "created differently", "changed at run time", "only after a restart")
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,19 @@ class Defect:
 
 @dataclass(frozen=True)
 class Preparation:
-    """What the machine of some defects is made of."""
+    """What the machine of some defects is made of.
+
+    Attributes:
+        packages: What is installed.
+        script: What is done once, before the machine is kept as an image.
+        begin: What is done after each start.
+        engine: Whether a Docker Engine runs there.
+    """
 
     packages: tuple[str, ...]
     script: str
+    begin: str
+    engine: bool
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ class Judgement:
 
     Attributes:
         found: The difference that was expected; None for a miss.
-        kind: The class it was given; None where it was given none.
+        kind: The class that labrig gives it; None for a miss.
         elsewhere: What differs and follows from the defect, where what was expected is missed.
         unexpected: What differs besides.
     """
@@ -98,8 +108,8 @@ class Judgement:
 
     @property
     def right_kind(self) -> bool:
-        """Whether its class is the expected one, where it has one."""
-        return self.kind in (None, self.defect.expected.kind)
+        """Whether its class is the expected one."""
+        return self.kind == self.defect.expected.kind
 
     @property
     def well(self) -> bool:
@@ -107,15 +117,22 @@ class Judgement:
         return self.found is not None and self.right_kind and not self.unexpected
 
 
-def judge(defect: Defect, differences: Iterable[Difference], others: Sequence[Defect] = ()) -> Judgement:
-    """Return what became of a defect; ``others`` are seeded on the same machine."""
+def judge(defect: Defect, differences: Iterable[Difference], after: State, others: Sequence[Defect] = ()) -> Judgement:
+    """Return what became of a defect.
+
+    Args:
+        differences: Between a machine without the defect and one with it.
+        after: The state of the one with it, and for the class, production's: an upgrade has left it as it was.
+        others: What else is seeded on the same machine.
+    """
     differences = list(differences)
     found = [one for one in differences if defect.expected.is_met_by(one)]
     explained = [one for one in differences if defect.explains(one)]
     unexpected = [
         one for one in differences if one not in explained and not any(other.explains(one) for other in others)
     ]
-    return Judgement(defect, found[0] if found else None, None, () if found else tuple(explained), tuple(unexpected))
+    kind = of_paths(found[0], after.entries.get((found[0].dimension, found[0].key))) if found else None
+    return Judgement(defect, found[0] if found else None, kind, () if found else tuple(explained), tuple(unexpected))
 
 
 def _defects(path: Path) -> Iterable[Defect]:
@@ -152,6 +169,6 @@ def _place(place: str) -> tuple[str, str]:
 DEFECTS: tuple[Defect, ...] = tuple(defect for path in sorted(FOLDER.glob("*.yml")) for defect in _defects(path))
 
 MACHINES: dict[str, Preparation] = {
-    name: Preparation(tuple(one["packages"]), one["script"])
+    name: Preparation(tuple(one["packages"]), one["script"], one.get("begin", ""), one.get("engine", False))
     for name, one in yaml.safe_load(Path(__file__).with_name("machines.yml").read_text(encoding="utf-8")).items()
 }

@@ -9,13 +9,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from typing import Self
 
 from labrig.engine.machines import PRIVILEGED_CAPABILITIES, Machine, MachineSpec
 from labrig.prove.run import Run
-from labrig.state.capture import capture, request
+from labrig.state.capture import FINGERPRINT_KEY, capture, request
 from labrig.state.model import State
 
 IMAGE = "labrig/debian-12:latest"
@@ -51,10 +52,17 @@ class Lab:
         self._run.remove_machines()
         self._exits.close()
 
-    def start(self, image: str = IMAGE) -> Machine:
-        """Return a machine that has booted."""
+    def start(self, image: str = IMAGE, *, engine: bool = False) -> Machine:
+        """Return a machine that has booted; ``engine``: a Docker Engine of its own may run there."""
         # Firewall rules and kernel settings of its own are what a machine in a scenario may have, too.
         spec = MachineSpec(name=HOSTNAME, image=image, hostname=HOSTNAME, capabilities=PRIVILEGED_CAPABILITIES)
+        if engine:
+            spec = dataclasses.replace(
+                spec,
+                capabilities=(*PRIVILEGED_CAPABILITIES, "SYSLOG", "SYS_MODULE"),
+                volumes=("/var/lib/docker",),
+                extra={"security_opt": ["seccomp=unconfined", "apparmor=unconfined"]},
+            )
         return self._run.start_machine(spec, str(next(self._numbers)))
 
     def keep(self, machine: Machine) -> str:
@@ -67,9 +75,9 @@ class Lab:
         self._exits.callback(self._run.client.images.remove, name, force=True)
         return name
 
-    def prepared(self, packages: Sequence[str], script: str = "") -> str:
+    def prepared(self, packages: Sequence[str], script: str = "", *, engine: bool = False) -> str:
         """Return an image with packages installed and a script run."""
-        machine = self.start()
+        machine = self.start(engine=engine)
         run(machine, fetch(f"apt-get install -y {QUIETLY} {' '.join(packages)}"))
         run(machine, f"apt-get clean\n{script}")
         return self.keep(machine)
@@ -83,9 +91,8 @@ class Lab:
     def state(self, machine: Machine) -> State:
         """Return what a machine is once it has come to rest, its own addresses as ``<self>``."""
         machine.settle()
-        return capture(
-            machine.stream, asked=request(own_addresses=machine.addresses()), python=machine.python(), source="a state"
-        )
+        asked = request(own_addresses=machine.addresses(), key=FINGERPRINT_KEY)
+        return capture(machine.stream, asked=asked, python=machine.python(), source="a state")
 
 
 def fetch(install: str) -> str:
