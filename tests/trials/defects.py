@@ -15,6 +15,7 @@ import yaml
 
 from labrig.prove.classes import of_paths
 from labrig.state.compare import Difference
+from labrig.state.dimensions import DIMENSIONS
 from labrig.state.model import State
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -162,8 +163,10 @@ def _flat(places: Iterable[Any]) -> Iterable[str]:
 
 
 def _place(place: str) -> tuple[str, str]:
-    dimension, _, pattern = place.partition(" ")
-    return dimension, pattern
+    # The name of a dimension may be two words.
+    named = [name for name in DIMENSIONS if place.startswith(f"{name} ")]
+    dimension = max(named, key=len) if named else place.partition(" ")[0]
+    return dimension, place[len(dimension) + 1 :]
 
 
 DEFECTS: tuple[Defect, ...] = tuple(defect for path in sorted(FOLDER.glob("*.yml")) for defect in _defects(path))
