@@ -42,7 +42,11 @@ def sentence(
         return _one_sided(difference, sides, in_production=in_production)
     said = "; ".join(_statements(difference, difference.left, difference.right, sides))
     owner = f" of package {difference.package}" if difference.package else ""
-    files = f"; {_own_files(difference)} differ with it" if difference.files else ""
+    files = (
+        f"; {_own_files(difference)} {'differs' if difference.files == 1 else 'differ'} with it"
+        if difference.files
+        else ""
+    )
     return f"{_subject(difference, difference.left)}{owner}: {said}{files}"
 
 
@@ -289,8 +293,21 @@ def _attributes(left: object, right: object, sides: _Sides) -> str:
     )
 
 
-def _locked(left: object, right: object, sides: _Sides) -> str:
-    return f"as chattr sets it, {sides.both(_shown(left or 'not locked'), _shown(right or 'not locked'))}"
+def _access_list(noun: str) -> Callable[[object, object, _Sides], str]:
+    def say(left: object, right: object, sides: _Sides) -> str:
+        if left and right:
+            return _members(noun)(left, right, sides)
+        # Every list repeats the mode; what somebody added are the entries with a name.
+        here, there = (
+            [entry for entry in side if entry.split(":")[1]] if isinstance(side, list) else [] for side in (left, right)
+        )
+        return _members(noun)(here or left, there or right, sides)
+
+    return say
+
+
+def _capabilities(left: object, right: object, sides: _Sides) -> str:
+    return f"file capabilities differ: {sides.ways(_shown(left), _shown(right))}"
 
 
 def _text(_left: object, _right: object, sides: _Sides) -> str:
@@ -377,7 +394,7 @@ _IMPLIED = {
 }
 
 _SAY: dict[str, Callable[[Any, Any, _Sides], str]] = {
-    "acl": _members("access list entry"),
+    "acl": _access_list("access list entry"),
     "active": _plain,
     "attributes": _attributes,
     "applied": _applied,
@@ -400,17 +417,17 @@ _SAY: dict[str, Callable[[Any, Any, _Sides], str]] = {
     "workers": _members("workers of user"),
     "automatic": _cause,
     "by": _named("who diverts"),
-    "capabilities": _named("file capabilities"),
+    "capabilities": _capabilities,
     "check": _named("its order among the checks at start"),
     "choices": _members("choice"),
-    "default_acl": _members("default access list entry"),
+    "default_acl": _access_list("default access list entry"),
     "elsewhere": _named("number of names outside of what was captured"),
     "enabled": _plain,
     "files": _members("in"),
     "fingerprint": _password,
     "groups": _members("in group"),
     "label": _named("SELinux label"),
-    "locked": _locked,
+    "locked": _members("marked by chattr as"),
     "members": _members("member"),
     "method": _named("hash method of the password"),
     "more": _named("number of further names"),

@@ -255,6 +255,19 @@ _PACKAGES = (
         "a copy of the file before its last change",
     ),
     Rule(
+        "rpm-database",
+        "file",
+        r"/(var/lib|usr/lib/sysimage)/rpm/(rpmdb\.sqlite|Packages(\.db)?|[A-Z][a-z]+)",
+        "it holds when each package was installed; the packages are compared",
+        BYTES,
+    ),
+    Rule(
+        "rpm-passing",
+        "file",
+        r"/(var/lib|usr/lib/sysimage)/rpm/(rpmdb\.sqlite-(wal|shm)|__db\.\d+|\.(rpm|dbenv)\.lock)",
+        "a file that rpm keeps beside its database while it looks",
+    ),
+    Rule(
         "ucf-backups",
         "file",
         r"/var/lib/ucf/(hashfile|registry)\.\d+",

@@ -1,5 +1,6 @@
 """Access lists, capabilities and attributes, as the kernel gives them and as they are written down."""
 
+import fcntl
 import os
 import struct
 
@@ -124,3 +125,23 @@ def refusing(number):
         raise OSError(number, os.strerror(number))
 
     return refuse
+
+
+def test_locks_of_a_real_file_are_read_from_its_flags(tmp_path, monkeypatch):
+    # Only root may make a file immutable, and then nobody can remove it; "no dump" is kept beside it.
+    monkeypatch.setattr(attributes, "FLAGS", {0x40: "no dump"})
+    with (tmp_path / "file").open("w") as stream:
+        assert attributes.locked(stream.fileno()) == []
+        try:
+            fcntl.ioctl(stream.fileno(), 0x40086602, struct.pack("l", 0x40))
+        except OSError:
+            pytest.skip("this file system has no flags")
+        assert attributes.locked(stream.fileno()) == ["no dump"]
+
+
+def test_an_immutable_file_says_so(tmp_path, monkeypatch):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/file").write_text("")
+    monkeypatch.setattr(files, "locked", lambda _descriptor: ["immutable"])
+    found = captured(tmp_path)
+    assert found["/etc/file"]["locked"] == found["/etc"]["locked"] == ["immutable"]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from labrig.state.probe import files
-from labrig.state.probe.machine import Machine
+from labrig.state.probe import machine as machines
+from labrig.state.probe.machine import Machine, Unreadable
 
 
 @pytest.fixture
@@ -163,6 +164,45 @@ def test_what_vanishes_meanwhile_is_left_out(root, monkeypatch):
     found = captured(root)
     assert "/gone" not in found
     assert "/stays" in found
+
+
+def test_a_directory_that_vanishes_meanwhile_is_left_out(root, monkeypatch):
+    (root / "gone").mkdir()
+    (root / "turning").mkdir()
+    real = os.listdir
+
+    def vanishing(path):
+        if path.endswith((b"gone", b"turning")):
+            Path(os.fsdecode(path)).rmdir()
+        if path.endswith(b"turning"):
+            Path(os.fsdecode(path)).write_text("")
+        return real(path)
+
+    monkeypatch.setattr(os, "listdir", vanishing)
+    found = captured(root)
+    assert "/gone" not in found
+    assert found["/turning"]["unreadable"] == "Not a directory"
+
+
+def test_a_link_that_vanishes_meanwhile_is_left_out(root, monkeypatch):
+    (root / "gone").symlink_to("x")
+    real = os.readlink
+
+    def vanishing(path):
+        Path(os.fsdecode(path)).unlink()
+        return real(path)
+
+    monkeypatch.setattr(os, "readlink", vanishing)
+    assert "/gone" not in captured(root)
+
+
+def test_without_knowing_the_mounts_nothing_is_walked(root, monkeypatch):
+    def unread():
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(machines, "_mountinfo", unread)
+    with pytest.raises(Unreadable, match="mountinfo"):
+        captured(root)
 
 
 def test_a_file_that_becomes_a_pipe_is_not_waited_for(root, monkeypatch):

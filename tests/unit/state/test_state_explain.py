@@ -87,8 +87,8 @@ SENTENCES = [
     ),
     (
         Difference("package", "nginx", {"version": "1"}, {"version": "2"}, ("version",), files=1),
-        "package nginx: version is 1 on fresh and 2 on upgrade; 1 file of its own differ with it",
-        "package nginx: version was 1 before and is 2 after; 1 file of its own differ with it",
+        "package nginx: version is 1 on fresh and 2 on upgrade; 1 file of its own differs with it",
+        "package nginx: version was 1 before and is 2 after; 1 file of its own differs with it",
     ),
     (
         Difference("package", "php", {"status": "installed"}, {"status": "config-files"}, ("status",)),
@@ -106,9 +106,14 @@ SENTENCES = [
         "file /a: access list entry user:app:r-- only after",
     ),
     (
+        Difference("file", "/a", {"acl": ["user::rw-", "user:app:r--", "mask::r--"]}, {}, ("acl",)),
+        "file /a: access list entry user:app:r-- only on fresh",
+        "file /a: access list entry user:app:r-- only before",
+    ),
+    (
         Difference("file", "/a", {}, {"capabilities": "cap_net_raw=ep"}, ("capabilities",)),
-        "file /a: file capabilities is not set on fresh and cap_net_raw=ep on upgrade",
-        "file /a: file capabilities was not set before and is cap_net_raw=ep after",
+        "file /a: file capabilities differ: not set on fresh and cap_net_raw=ep on upgrade",
+        "file /a: file capabilities differ: not set before and cap_net_raw=ep after",
     ),
     (
         Difference("file", "/a", {"attributes": {"user.x": "1"}}, {"attributes": {"user.x": "2"}}, ("attributes",)),
@@ -117,8 +122,8 @@ SENTENCES = [
     ),
     (
         Difference("file", "/a", {}, {"locked": ["immutable"]}, ("locked",)),
-        "file /a: as chattr sets it, is not locked on fresh and immutable on upgrade",
-        "file /a: as chattr sets it, was not locked before and is immutable after",
+        "file /a: marked by chattr as immutable only on upgrade",
+        "file /a: marked by chattr as immutable only after",
     ),
     (
         Difference("hard link", "/a", {"names": ["/b"]}, {"names": ["/b", "/c"]}, ("names",)),

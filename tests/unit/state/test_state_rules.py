@@ -237,6 +237,18 @@ CASES = {
         [("/var/cache/debconf/config.dat-old", *BYTES_DIFFER)],
         [("/var/cache/debconf/config.dat", *BYTES_DIFFER)],
     ),
+    "rpm-database": (
+        [("/var/lib/rpm/rpmdb.sqlite", *BYTES_DIFFER), ("/usr/lib/sysimage/rpm/Packages.db", *BYTES_DIFFER)],
+        [
+            ("/var/lib/rpm/rpmdb.sqlite", *ONLY_LEFT),
+            ("/var/lib/rpm/Packages", *MODE_DIFFERS),
+            ("/usr/lib/rpm/macros", *BYTES_DIFFER),
+        ],
+    ),
+    "rpm-passing": (
+        [("/var/lib/rpm/__db.001", *ONLY_LEFT), ("/var/lib/rpm/.rpm.lock", *ONLY_LEFT)],
+        [("/var/lib/rpm/more", *ONLY_LEFT), ("/etc/rpm/macros", *BYTES_DIFFER)],
+    ),
     "ucf-backups": ([("/var/lib/ucf/registry.3", *ONLY_LEFT)], [("/var/lib/ucf/registry", *BYTES_DIFFER)]),
     "ldconfig-cache": (
         [("/var/cache/ldconfig/aux-cache", *BYTES_DIFFER)],

@@ -1,15 +1,14 @@
 """Every file of the machine's own file systems: type, mode, owner and group, attributes, and a hash of the content.
 
-Whether a file is what its package brought is told by the MD5 sums of dpkg, in the same pass. That makes up a third of
-the time that files take (0.4 s of 1.2 s for 256 MB, where sha256sum over the same takes 1.1 s). In return a state that
-was saved says it as well as a machine that runs, and nothing has to be asked a second time of a machine that may have
-changed meanwhile or be gone.
+Whether a file is what its package brought is told by dpkg's MD5 sums, or by rpm, in the same pass. MD5 makes up a third
+of the time that files take (0.4 s of 1.2 s for 256 MB, where sha256sum over the same takes 1.1 s). In return a state
+that was saved says it as well as a machine that runs, and nothing has to be asked a second time of a machine that may
+have changed meanwhile or be gone.
 """
 
 from __future__ import annotations
 
 import errno
-import functools
 import hashlib
 import os
 import stat
@@ -18,13 +17,13 @@ from typing import TYPE_CHECKING
 
 from labrig.state.probe.attributes import attributes, locked
 from labrig.state.probe.canonical import SECRET, form_of
-from labrig.state.probe.machine import OPEN_FLAGS
+from labrig.state.probe.machine import OPEN_FLAGS, Unreadable
 from labrig.state.probe.mounts import below
 from labrig.state.probe.packages import INFO, MERGED, manifest, owners
 from labrig.state.probe.text import unwritten, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from labrig.state.probe.machine import Entries, Machine, Value
@@ -58,19 +57,20 @@ RECORDS = (b".dist-info", b".egg-info", b".gemspec", b"node_modules")
 # Names of files with several names; a backup made of hard links may hold millions.
 LINKS_LIMIT = 200_000
 
+SHA256_SIZE = 32
+MD5_USE: dict[str, Any] = {"usedforsecurity": False} if sys.version_info >= (3, 9) else {}
 
-def _md5() -> Callable[..., Any] | None:
-    """Return MD5 where this machine allows it; one that keeps to FIPS 140 may not."""
-    known: dict[str, Any] = {"usedforsecurity": False} if sys.version_info >= (3, 9) else {}
-    md5 = functools.partial(hashlib.md5, **known)
+
+def _digest_like(packaged: bytes | None) -> Any:
+    """Return a new digest of the kind that a manifest has: MD5 or SHA-256; None for MD5 where FIPS 140 forbids it."""
+    if packaged is None:
+        return None
+    if len(packaged) == SHA256_SIZE:
+        return hashlib.sha256()
     try:
-        md5()
+        return hashlib.md5(**MD5_USE)  # noqa: S324 - it is what dpkg's manifests have
     except ValueError:
         return None
-    return md5
-
-
-MD5 = _md5()
 
 
 class Noticed:
@@ -114,7 +114,7 @@ def noticed(machine: Machine) -> Noticed:
 def read(machine: Machine) -> Entries:
     """Yield every file below the root, a directory's entries in the order of their bytes."""
     owner_of = owners(machine)
-    sums = manifest(machine) if MD5 is not None else {}
+    sums = manifest(machine)
     cut = len(machine.root)
     for full, status, problem in walk(machine):
         path = full[cut:] or b"/"
@@ -140,7 +140,7 @@ def read(machine: Machine) -> Entries:
 
 
 def entry(path: bytes, key: str, status: os.stat_result, machine: Machine, packaged: bytes | None = None) -> Value:
-    """Return what is known of one file; ``packaged`` is the MD5 of what its package brought.
+    """Return what is known of one file; ``packaged`` is the digest of what its package brought.
 
     Raises:
         FileNotFoundError: It is gone, or has become something else meanwhile.
@@ -214,7 +214,12 @@ def walk(machine: Machine) -> Iterator[tuple[bytes, os.stat_result | None, OSErr
 
     Memory holds the names of the directories on the way down, so it is bounded by the largest of them. What is
     noticed by the way is ``machine.noticed`` afterwards.
+
+    Raises:
+        Unreadable: What is mounted is not known, so that the walk might get into something that never answers.
     """
+    if machine.mounts_unread:
+        raise Unreadable(f"what is mounted, and so what is the machine's own, is not known: {machine.mounts_unread}")
     seen = machine.noticed = Noticed()
     left_out = frozenset(machine.root + point for point in machine.left_out)
     asked = [path for path in sorted(machine.only) if machine.is_local(path)]
@@ -253,7 +258,7 @@ def content(descriptor: int, size: int, key: str, machine: Machine, packaged: by
     ``sha256`` is that of the bytes for a file below 64 MiB, and else starts with ``blocks:`` (see ``BLOCKS_LIMIT``).
     Where own addresses were replaced, size and hash are of the replaced text and ``plain`` is the hash of the
     bytes as they are. ``canonical`` is the hash of the canonical form where the file has one. ``as_packaged`` says
-    that the MD5 of its bytes is ``packaged``; of a file of 64 MiB or more it is not told.
+    that the digest of its bytes is ``packaged``; of a file of 64 MiB or more it is not told.
     """
     if size >= BLOCKS_LIMIT:
         return {"size": size, "sha256": "blocks:" + _block_hash(descriptor, size)}
@@ -269,16 +274,21 @@ def content(descriptor: int, size: int, key: str, machine: Machine, packaged: by
     form = form_of(key, text)
     if form is not None:
         value["canonical"] = hashlib.sha256(form(text, machine)).hexdigest()
-    if packaged is not None and MD5 is not None and MD5(found).digest() == packaged:
-        value["as_packaged"] = True
+    if packaged is not None:
+        digest = _digest_like(packaged)
+        if digest is not None:
+            digest.update(found)
+            if digest.digest() == packaged:
+                value["as_packaged"] = True
     return value
 
 
 def _stream_hash(descriptor: int, size: int, packaged: bytes | None) -> Value:
     # Never past the size it had at first: a log may grow faster than it is read.
     digests = [hashlib.sha256()]
-    if packaged is not None and MD5 is not None:
-        digests.append(MD5())
+    other = _digest_like(packaged)
+    if other is not None:
+        digests.append(other)
     left = size
     while left:
         block = os.read(descriptor, min(left, READ_SIZE))

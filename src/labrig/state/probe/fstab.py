@@ -10,6 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from labrig.state.probe.machine import Unreadable
 from labrig.state.probe.mounts import DISKS, LAYERED, NETWORK, below
 from labrig.state.probe.text import written
 
@@ -45,7 +46,12 @@ def read(machine: Machine) -> Entries:
 
     ``configured`` is ``fstab``, the name of a mount unit, or ``no`` for what is only mounted. ``mounted`` is missing
     where the machine does not run, and for swap in a container, whose kernel tells only the host's.
+
+    Raises:
+        Unreadable: What is mounted can't be told.
     """
+    if machine.live and machine.mounts_unread:
+        raise Unreadable(f"what is mounted is not known: {machine.mounts_unread}")
     in_container = _in_container(machine)
     found = {**_swap(machine, in_container=in_container), **_configured(machine)}
     if machine.live:

@@ -46,7 +46,9 @@ class Machine:
         live: Whether ``root`` is the running machine, so that its processes and units can be asked.
         only: Absolute paths; files outside of them are not read. Empty for all.
         mounts: Mount point to mount, for the root and everything mounted below it.
+        mounts_unread: Why the mounts are not known; empty if they are.
         left_out: The mount points whose files are not the machine's own.
+        rpm_files: What rpm tells of its files, kept from one question to the next.
         noticed: What the last walk noticed by the way, see ``labrig.state.probe.files``.
         described: Folder to the dimension that tells by meaning what its files hold; filled by those dimensions.
     """
@@ -55,9 +57,15 @@ class Machine:
         self.root = os.fsencode(str(request.get("root", "/"))).rstrip(b"/")
         self.live = not self.root
         self.only = [os.fsencode(path).rstrip(b"/") or b"/" for path in request.get("only", ())]
-        self.mounts = mounts(_mountinfo(), self.root)
+        self.mounts_unread = ""
+        try:
+            self.mounts = mounts(_mountinfo(), self.root)
+        except OSError as problem:
+            self.mounts = {}
+            self.mounts_unread = f"/proc/self/mountinfo: {problem.strerror}"
         self.left_out = left_out(self.mounts, [fields[1] for fields in self.fstab()])
         self.noticed: Any = None
+        self.rpm_files: list[tuple[str, str, bytes]] | None = None
         own = own_addresses() if self.live else []
         self.addresses = dict.fromkeys([*own, *request.get("self", ())], "<self>")
         self.addresses.update((address, f"<peer {name}>") for address, name in request.get("peers", {}).items())
@@ -195,11 +203,8 @@ def _named(names: Mapping[int, str], number: int) -> str:
 
 
 def _mountinfo() -> list[bytes]:
-    try:
-        with open("/proc/self/mountinfo", "rb") as stream:
-            return stream.read().splitlines()
-    except OSError:
-        return []
+    with open("/proc/self/mountinfo", "rb") as stream:
+        return stream.read().splitlines()
 
 
 def own_addresses() -> list[str]:

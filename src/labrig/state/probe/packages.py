@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
     from labrig.state.probe.machine import Entries, Machine
 
+MD5_DIGITS, SHA256_DIGITS = 32, 64
+
 DPKG = "/var/lib/dpkg"
 INFO = b"/var/lib/dpkg/info/"
 RPM_FIELDS = r"%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{ARCH}\n"
+RPM_FILES = r"[%{=NAME}\t%{FILEDIGESTS}\t%{FILENAMES}\n]"
 
 # Debian's merged /usr: package lists still name the old places.
 MERGED = (b"bin", b"sbin", b"lib", b"lib32", b"lib64", b"libx32")
@@ -92,13 +95,15 @@ def _rpm(machine: Machine) -> Entries:
         name, version, architecture = line.split("\t")
         # Several versions of one package, kernels for example, may be installed side by side.
         versions.setdefault(f"{name}:{architecture}", []).append(version)
+    if not versions:
+        raise Unreadable("rpm is there but knows no package, and there is no dpkg database")
     for key, found in versions.items():
         name, _, architecture = key.rpartition(":")
         yield key, {"version": " ".join(sorted(found)), "architecture": architecture, "status": "installed"}
 
 
 def owners(machine: Machine) -> dict[bytes, str]:
-    """Return path to package, by the lists of dpkg; empty without it.
+    """Return path to package, by the lists of dpkg or by rpm; empty without either.
 
     A path is where it really is: merged /usr and diversions are followed. What two packages list, as
     they do with most directories, is given to neither.
@@ -111,11 +116,14 @@ def owners(machine: Machine) -> dict[bytes, str]:
             # Architectures of one package share files; anything else two packages list is a directory.
             if found.setdefault(place, package) != package:
                 found[place] = ""
+    for package, _, path in _rpm_files(machine):
+        if found.setdefault(path, package) != package:
+            found[path] = ""
     return {path: package for path, package in found.items() if package}
 
 
 def manifest(machine: Machine) -> dict[bytes, bytes]:
-    """Return path to the MD5 of what a package brought there, configuration files too; empty without dpkg."""
+    """Return path to the MD5 (dpkg) or SHA-256 (rpm) of what a package brought there, configuration files too."""
     real = _places(machine)
     found: dict[bytes, bytes] = {}
     for package, lines in _info(machine, b".md5sums"):
@@ -130,7 +138,28 @@ def manifest(machine: Machine) -> dict[bytes, bytes]:
             conffile = CONFFILE.fullmatch(line)
             if conffile:
                 found.setdefault(real(conffile.group(1), package), bytes.fromhex(conffile.group(2).decode()))
+    for _, digest, path in _rpm_files(machine):
+        if len(digest) in (MD5_DIGITS, SHA256_DIGITS):
+            found[path] = bytes.fromhex(digest)
     return found
+
+
+def _rpm_files(machine: Machine) -> list[tuple[str, str, bytes]]:
+    """Return package, digest and path of all that rpm installed; empty where dpkg has its files or rpm is not there.
+
+    What can't be told here is told by the dimension of packages.
+    """
+    if machine.rpm_files is None:
+        machine.rpm_files = []
+        if machine.live and not os.path.isdir(machine.root + INFO):
+            try:
+                listed = machine.query("rpm", "-qa", "--qf", RPM_FILES)
+            except Unreadable:
+                listed = ""
+            for line in listed.splitlines():
+                package, digest, path = [*line.split("\t", 2), "", ""][:3]
+                machine.rpm_files.append((package, digest, path.encode("utf-8", "surrogateescape")))
+    return machine.rpm_files
 
 
 def _info(machine: Machine, ending: bytes) -> Iterator[tuple[str, list[bytes]]]:
