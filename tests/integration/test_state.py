@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from labrig.state.capture import capture
+from labrig.state.capture import capture, request
 from labrig.state.compare import compare
 from labrig.state.explain import sentence
 from labrig.state.rules import ONE_MACHINE_RULES
@@ -61,13 +61,16 @@ class Container:
         docker("restart", self.name)
         return self.wait()
 
-    def capture(self):
+    def capture(self, dimensions=None):
         def execute(argv, stdin):
             yield subprocess.run(
                 ["docker", "exec", "-i", self.name, *argv], input=stdin, capture_output=True, check=True
             ).stdout
 
-        return capture(execute)
+        return capture(execute, asked=request(dimensions=dimensions))
+
+    def unit(self, name):
+        return self.capture(["unit"]).entries["unit", name]
 
     def remove(self):
         docker("rm", "--force", "--volumes", self.name)
@@ -130,6 +133,55 @@ def test_looking_twice_sees_the_same(machines):
     assert told(compare(*states, rules=ONE_MACHINE_RULES), left="before", right="after") == []
 
 
+SETTINGS = "/etc/nginx/nginx.conf changed after it was read"
+
+
+def test_a_service_is_stale_until_it_is_reloaded(machines):
+    machine = machines[0]
+    machine.run("echo '# more' >> /etc/nginx/nginx.conf")
+    assert machine.unit("nginx.service")["stale"] == [SETTINGS]
+    # systemd forgets when it ran ExecReload as soon as it reads its own files again.
+    machine.run("systemctl reload nginx; systemctl daemon-reload")
+    assert "stale" not in machine.unit("nginx.service")
+    machine.run("echo '# more' >> /etc/nginx/nginx.conf; rm /etc/nginx/sites-enabled/default")
+    assert machine.unit("nginx.service")["stale"] == [
+        SETTINGS,
+        "/etc/nginx/sites-enabled changed after it was read",
+    ]
+    machine.run("nginx -s reload; for i in $(seq 50); do pgrep -f 'shutting down' || break; sleep 0.1; done; sleep 0.2")
+    assert "stale" not in machine.unit("nginx.service")
+
+
+def test_a_service_is_stale_until_it_is_restarted(machines):
+    machine = machines[0]
+    folder = "/etc/systemd/system/nginx.service.d"
+    machine.run(f"mkdir {folder}; printf '[Service]\\nNice=1\\n' > {folder}/nice.conf")
+    assert machine.unit("nginx.service")["reload_needed"] is True
+    machine.run(
+        "systemctl daemon-reload; cp -p /usr/sbin/nginx /tmp/nginx; cp -p --remove-destination /tmp/nginx /usr/sbin"
+    )
+    found = machine.unit("nginx.service")
+    assert "reload_needed" not in found
+    assert found["stale"] == [
+        "runs /usr/sbin/nginx, which is no longer there or another one by now",
+        f"{folder}/nice.conf changed after it was started",
+    ]
+    machine.run("systemctl restart nginx")
+    assert "stale" not in machine.unit("nginx.service")
+
+
+def test_a_service_that_ends_again_and_again_shows_whenever_it_is_looked_at(machines):
+    machine = machines[0]
+    machine.run(
+        "printf '[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\nExecStart=/bin/sleep 0.5\\nRestart=always\\n'"
+        " > /etc/systemd/system/loop.service; systemctl start loop; sleep 4"
+    )
+    found = [machine.unit("loop.service") for _ in range(2)]
+    machine.run("systemctl stop loop; rm /etc/systemd/system/loop.service; systemctl daemon-reload")
+    assert found[0] == found[1]
+    assert found[0]["crashes"] is True
+
+
 DEFECTS = [
     ("one byte", "printf x >> /etc/nginx/scgi_params", "file", "/etc/nginx/scgi_params", {"sha256", "size"}),
     (
@@ -174,6 +226,66 @@ DEFECTS = [
         "tcp 0.0.0.0:81",
         set(),
     ),
+    (
+        "a drop-in",
+        (
+            "mkdir /etc/systemd/system/nginx.service.d;"
+            " printf '[Service]\\nNice=1\\n' > /etc/systemd/system/nginx.service.d/nice.conf; systemctl daemon-reload"
+        ),
+        "unit",
+        "nginx.service",
+        {"drop_ins", "text", "stale"},
+    ),
+    (
+        "a program replaced under a service that runs",
+        "cp -p /usr/bin/dbus-daemon /tmp/d; cp -p --remove-destination /tmp/d /usr/bin/dbus-daemon",
+        "unit",
+        "dbus.service",
+        {"stale"},
+    ),
+    ("a process left running", "setsid -f sleep 5000 > /dev/null 2>&1", "process", "no unit root sleep 5000", set()),
+    (
+        "a failed service",
+        "printf '[Service]\\nExecStart=/bin/false\\n' > /etc/systemd/system/broken.service; systemctl start broken",
+        "unit",
+        "broken.service",
+        set(),
+    ),
+    (
+        "a timer's time",
+        (
+            "mkdir /etc/systemd/system/apt-daily.timer.d;"
+            " printf '[Timer]\\nOnCalendar=hourly\\n' > /etc/systemd/system/apt-daily.timer.d/more.conf;"
+            " systemctl daemon-reload"
+        ),
+        "unit",
+        "apt-daily.timer",
+        {"schedule", "drop_ins"},
+    ),
+    (
+        "a default target",
+        "ln -s /lib/systemd/system/multi-user.target /etc/systemd/system/default.target",
+        "setting",
+        "default target",
+        {"configured"},
+    ),
+    ("a limit", "echo '* soft nofile 9' > /etc/security/limits.d/a.conf", "setting", "limit * soft nofile", set()),
+    ("a module", "echo loop > /etc/modules-load.d/a.conf", "setting", "module loop", set()),
+    (
+        "a kernel setting that was not applied",
+        "echo vm.swappiness=7 > /etc/sysctl.d/a.conf",
+        "sysctl",
+        "vm.swappiness",
+        set(),
+    ),
+    ("a job", "echo '@daily root job' > /etc/cron.d/job", "cron", "root @daily job", set()),
+    (
+        "a port that nobody chose",
+        "setsid -f python3 -m http.server --bind 127.0.0.1 0 > /dev/null 2>&1",
+        "socket",
+        "tcp 127.0.0.1:<ephemeral>",
+        set(),
+    ),
     ("a package held", "apt-mark hold nginx", "package", "nginx", {"wanted"}),
     ("a package marked automatic", "apt-mark auto redis-server", "package", "redis-server", {"automatic"}),
     (
@@ -210,6 +322,7 @@ def test_nothing_else_is_found_among_the_files(seeded):
     follows = re.compile(
         r"/etc/(passwd|group|shadow|gshadow|subuid|subgid|systemd/system/.+|rc\w\.d/.+|nginx/.+|runit/.+)"
         r"|/var/(lib/dpkg|lib/apt/extended_states|cache/debconf|lib/systemd/deb-systemd-helper).*"
+        r"|/etc/(security/limits|modules-load|sysctl|cron)\.d/(a\.conf|job)"
     )
     others = [
         sentence(found, left="before", right="after")
