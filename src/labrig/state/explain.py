@@ -324,21 +324,24 @@ def _stale(left: object, right: object, sides: _Sides) -> str:
     for reasons, others, on_left in ((here, there, True), (there, here, False)):
         extra = [reason for reason in reasons if reason not in others]
         if extra:
-            parts.append(f"{sides.only(on_left=on_left)} it should have been restarted: {', '.join(extra)}")
+            needs = "needed" if sides.in_time and on_left else "needs"
+            parts.append(f"{needs} a restart {sides.only(on_left=on_left)}: {', '.join(extra)}")
     return "; ".join(parts)
 
 
 def _applied(left: object, right: object, sides: _Sides) -> str:
-    return (
-        f"the live value is {sides.ways(*('as configured' if side else 'not as configured' for side in (left, right)))}"
-    )
+    # A live value that is another one tells more than one that is as it should be.
+    on_left = left is False or (left is True and right is not False)
+    said = "not the configured one" if False in (left, right) else "the configured one"
+    return f"the live value is {said} only {sides.only(on_left=on_left)}"
 
 
 def _lines(noun: str) -> Callable[[object, object, _Sides], str]:
     members = _members(noun)
 
     def say(left: object, right: object, sides: _Sides) -> str:
-        return members(left, right, sides) or f"the order of each {noun} differs"
+        order = "has changed" if sides.in_time else "differs"
+        return members(left, right, sides) or f"the order of its {noun}s {order}"
 
     return say
 

@@ -206,6 +206,13 @@ _CHANCE = (
         where={"health": "starting|healthy"},
     ),
     Rule(
+        "passing-queries",
+        "socket",
+        r"udp6? .+:<ephemeral>",
+        "a question to another server that waits for its answer",
+        where={"programs": r"\['(systemd-timesyn|systemd-resolve|chronyd|ntpd|named|unbound|dnsmasq|avahi-daemon)'\]"},
+    ),
+    Rule(
         "docker-resolver",
         "socket",
         r"(tcp|udp) 127\.0\.0\.11:\d+",

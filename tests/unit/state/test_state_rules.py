@@ -168,6 +168,14 @@ CASES = {
     ),
     "account-backups": ([("/etc/passwd-", *BYTES_DIFFER), ("/etc/subgid-", *ONLY_LEFT)], [("/etc/fstab-", *ONLY_LEFT)]),
     "account-lock": ([("/etc/.pwd.lock", *ONLY_LEFT)], [("/etc/pwd.lock", *ONLY_LEFT), ("/etc/.pwdxlock", *ONLY_LEFT)]),
+    "passing-queries": (
+        [("udp 0.0.0.0:<ephemeral>", {"programs": ["chronyd"], "units": ["chrony.service"]}, None)],
+        [
+            ("udp 0.0.0.0:<ephemeral>", {"programs": ["backdoor"], "units": []}, None),
+            ("udp 0.0.0.0:323", {"programs": ["chronyd"], "units": ["chrony.service"]}, None),
+            ("tcp 0.0.0.0:<ephemeral>", {"programs": ["chronyd"], "units": ["chrony.service"]}, None),
+        ],
+    ),
     "waiting-units": (
         [("dbus.socket", {"active": "active", "sub": "running"}, {"active": "active", "sub": "listening"})],
         [

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from labrig.state.probe.machine import Unreadable
 from labrig.state.probe.sockets import cgroup, machine_cgroup, unit_of
 from labrig.state.probe.text import without_secrets, written
-from labrig.state.probe.units import SESSION, paragraphs, show
+from labrig.state.probe.units import SESSION, again_and_again, paragraphs, show
 
 if TYPE_CHECKING:
     from labrig.state.probe.machine import Entries, Machine, Value
@@ -57,7 +58,9 @@ def read(machine: Machine) -> Entries:
         passing = {
             unit.get("Id", "")
             for unit in paragraphs(show(machine))
-            if unit.get("Type") == "oneshot" or unit.get("ActiveState") not in ("active", "reloading")
+            if unit.get("Type") == "oneshot"
+            or unit.get("ActiveState") not in ("active", "reloading")
+            or again_and_again(unit, time.monotonic())
         }
     except Unreadable:
         passing = set()  # It runs without systemd: its processes last or do not, nobody knows.
@@ -70,7 +73,7 @@ def lasting(found: list[Process], passing: set[str]) -> dict[str, Value]:
     """Return the processes that do not come and go with the work.
 
     What a process forks of itself are workers: as many as there is work, and what they start ends with it. What it
-    starts as another program lasts. ``passing`` are the units that run once and end.
+    starts as another program lasts. ``passing`` are the units whose processes end by themselves.
     """
     by_number = {process.number: process for process in found}
     values: dict[str, Value] = {}

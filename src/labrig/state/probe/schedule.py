@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from labrig.state.probe.machine import Unreadable
 from labrig.state.probe.text import without_secrets, written
 
 if TYPE_CHECKING:
@@ -32,35 +33,61 @@ AT_HEAD = re.compile(
 
 
 def read(machine: Machine) -> Entries:
-    """Yield ``USER TIMES COMMAND`` with the crontabs that say so and their settings; also scripts and jobs of at."""
+    """Yield ``USER TIMES COMMAND`` with the crontabs that say so and their settings; also scripts and jobs of at.
+
+    Raises:
+        Unreadable: Some of it could not be read; the rest has been told.
+    """
     found: dict[str, Value] = {}
-    for path, user in _tables(machine):
-        for key, settings in jobs(machine.text(path), user):
+    problems: list[str] = []
+    for path, user in _tables(machine, problems):
+        try:
+            text = machine.text(path)
+        except IsADirectoryError:
+            continue
+        except OSError as problem:
+            problems.append(f"{path}: {problem.strerror}")
+            continue
+        for key, settings in jobs(text, user):
             value = found.setdefault(key, {"in": []})
             value["in"] = sorted({*value["in"], path})
             if settings:
                 value["settings"] = settings
-    for period in PERIODS:
-        folder = f"/etc/cron.{period}"
-        for name in machine.names(folder):
-            if RUNS.fullmatch(name):
-                runs = os.access(machine.root + os.fsencode(f"{folder}/{name}"), os.X_OK)
-                found[f"{period} {folder}/{name}"] = {"in": [folder], **({} if runs else {"executable": False})}
-    found.update(_at(machine))
+    found.update(_scripts(machine))
+    try:
+        found.update(_at(machine))
+    except OSError as problem:
+        problems.append(f"{problem.filename}: {problem.strerror}")
     for key in sorted(found):
         yield written(os.fsencode(key)), found[key]
+    if problems:
+        raise Unreadable("; ".join(problems))
 
 
-def _tables(machine: Machine) -> Iterator[tuple[str, str]]:
+def _tables(machine: Machine, problems: list[str]) -> Iterator[tuple[str, str]]:
     """Yield the crontabs with their user, empty where each line names its own."""
     yield SYSTEM_TABLE, ""
     for name in machine.names(SYSTEM_FOLDER):
         if RUNS.fullmatch(name):
             yield f"{SYSTEM_FOLDER}/{name}", ""
     for spool in SPOOLS:
-        for name in machine.names(spool):
+        try:
+            names = machine.names(spool)
+        except OSError as problem:
+            problems.append(f"{spool}: {problem.strerror}")
+            continue
+        for name in names:
             if name not in ("crontabs", "atjobs", "atspool") and not name.startswith("tmp."):
                 yield f"{spool}/{name}", name
+
+
+def _scripts(machine: Machine) -> Iterator[tuple[str, Value]]:
+    for period in PERIODS:
+        folder = f"/etc/cron.{period}"
+        for name in machine.names(folder):
+            if RUNS.fullmatch(name):
+                runs = os.access(machine.root + os.fsencode(f"{folder}/{name}"), os.X_OK)
+                yield f"{period} {folder}/{name}", {"in": [folder], **({} if runs else {"executable": False})}
 
 
 def jobs(text: str, user: str = "") -> Iterator[tuple[str, list[str]]]:

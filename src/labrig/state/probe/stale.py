@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 # Programs that notice a changed configuration by themselves, that re-read it for every task, or that write it.
 SELF_WATCHING = frozenset(
     {"accounts-daemon", "agetty", "anacron", "atd", "avahi-daemon", "cron", "crond", "cupsd", "dbus-broker-launch"}
-    | {"dbus-daemon", "ModemManager", "NetworkManager", "nmbd", "packagekitd", "polkitd", "smbd", "snapd", "traefik"}
-    | {"udisksd", "winbindd"}
+    | {"dbus-daemon", "gitlab-runner", "ModemManager", "NetworkManager", "nmbd", "packagekitd", "polkitd", "smbd"}
+    | {"snapd", "supervisor", "traefik", "udisksd", "winbindd"}
 )
 SELF_WATCHING_PREFIXES = ("systemd", "redis-sentinel")
 
@@ -38,7 +38,7 @@ CONFIGURATION = {
     "mariadbd": ("/etc/mysql",),
     "mysqld": ("/etc/mysql",),
     "named": ("/etc/bind",),
-    "chronyd": ("/etc/chrony",),
+    "chronyd": ("/etc/chrony/chrony.conf", "/etc/chrony/conf.d"),
     "rsyslogd": ("/etc/rsyslog.conf", "/etc/rsyslog.d"),
     "dnsmasq": ("/etc/dnsmasq.conf", "/etc/dnsmasq.d"),
     "master": ("/etc/postfix/main.cf", "/etc/postfix/master.cf"),
@@ -47,12 +47,22 @@ CONFIGURATION = {
     "containerd": ("/etc/containerd/config.toml",),
     "postgres": (),
     "redis-server": (),
-    "redis-check-rdb": (),
+    "redis-check-rdb": (),  # What redis-server is a link to.
+    "systemd-journald": ("/etc/systemd/journald.conf", "/etc/systemd/journald.conf.d"),
+    "systemd-logind": ("/etc/systemd/logind.conf", "/etc/systemd/logind.conf.d"),
+    "systemd-resolved": ("/etc/systemd/resolved.conf", "/etc/systemd/resolved.conf.d"),
+    "systemd-timesyncd": ("/etc/systemd/timesyncd.conf", "/etc/systemd/timesyncd.conf.d"),
 }
+# Further files that a program reads beside the one that its command line names.
 BESIDE = {
-    # Further files that a program reads beside the one that its command line names.
     "postgres": ("pg_hba.conf", "pg_ident.conf", "conf.d"),
+    "php-fpm": ("php.ini", "pool.d", "conf.d"),
 }
+# Folders of many programs, by whatever name a unit has.
+SHARED = frozenset(
+    {"alternatives", "apt", "cron.d", "default", "init.d", "network", "opt", "pam.d", "profile.d", "security", "skel"}
+    | {"ssl", "sudoers.d", "sysctl.d", "systemd", "udev", "X11"}
+)
 
 SETTINGS_NAME = re.compile(r".+\.(conf|cfg|cnf|cf|ini|ya?ml|toml|json|xml|hcl|properties|rules|vcl|lua|local)|[^.]+")
 SETTINGS_FOLDER = re.compile(r".+\.d|conf[^/]*|.+-(enabled|available)")
@@ -108,7 +118,7 @@ def reasons(machine: Machine, unit: dict[str, str], clock: Clock) -> Value:
     name = _name(program)
     newer = changed(definition(unit), started)
     found += [f"{written(os.fsencode(path))} changed after it was started" for path in newer]
-    if name not in SELF_WATCHING and not name.startswith(SELF_WATCHING_PREFIXES):
+    if name in CONFIGURATION or not _watches(name, _stem(unit)):
         since = max(started, _reloaded(unit, process, name, clock))
         owner = os.stat(f"/proc/{process}").st_uid if os.path.exists(f"/proc/{process}") else 0
         newer = changed(configuration(machine, unit, name, owner), since)
@@ -116,6 +126,14 @@ def reasons(machine: Machine, unit: dict[str, str], clock: Clock) -> Value:
     if len(found) > NAMED:
         found[NAMED:] = [f"{len(found) - NAMED} more"]
     return {"stale": found} if found else {}
+
+
+def _watches(name: str, stem: str) -> bool:
+    return not SELF_WATCHING.isdisjoint({name, stem}) or name.startswith(SELF_WATCHING_PREFIXES)
+
+
+def _stem(unit: dict[str, str]) -> str:
+    return unit.get("Id", "").rpartition(".")[0].partition("@")[0]
 
 
 def start(process: str, clock: Clock) -> float:
@@ -196,20 +214,21 @@ def configuration(machine: Machine, unit: dict[str, str], name: str, owner: int)
 
     Those named on its command line; and those of its own folder below /etc, as long as the service can't write them.
     """
-    words = command_words(unit.get("ExecStart", ""))
+    words = dict.fromkeys([*command_words(unit.get("ExecStart", "")), *_title_words(unit.get("MainPID", "0"))])
+    program = os.path.realpath(f"/proc/{unit.get('MainPID', '0')}/exe").partition(DELETED)[0]
     inside = unit.get("WorkingDirectory", "").lstrip("!-~")
     for word in words:
         path = word if word.startswith("/") else f"{inside}/{word}" if inside.startswith("/") else ""
         if not path or path.startswith(NO_SETTINGS) or not machine.is_local(os.fsencode(path)):
             continue
-        if os.path.isfile(path):
+        if os.path.isfile(path) and os.path.realpath(path) != program:
             yield path
             for other in BESIDE.get(name, ()):
                 yield from _settings(f"{os.path.dirname(path)}/{other}", machine, None)
         elif path.startswith("/etc/") and os.path.isdir(path):
             yield from _settings(path, machine, None)
-    stem = unit.get("Id", "").partition(".")[0].partition("@")[0]
-    for folder in CONFIGURATION.get(name, sorted({f"/etc/{name}", f"/etc/{stem}"})):
+    own = sorted(f"/etc/{folder}" for folder in {name, _stem(unit)}.difference(SHARED) if folder)
+    for folder in CONFIGURATION.get(name, own):
         yield from _settings(folder, machine, owner)
 
 
@@ -219,7 +238,21 @@ def command_words(exec_start: str) -> list[str]:
     for line in exec_start.splitlines():
         found = re.search(r"argv\[\]=(.*?) ; ignore_errors=", line)
         words += found.group(1).split()[1:] if found else []
-    values = [word.partition("=")[2] if word.startswith("-") and "=" in word else word for word in words]
+    return _values(words)
+
+
+def _title_words(process: str) -> list[str]:
+    # What systemd shows holds variables as they are written; what the process says of itself has their values.
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as stream:
+            return _values(os.fsdecode(stream.read().replace(b"\0", b" ")).split()[1:])
+    except OSError:
+        return []
+
+
+def _values(words: Iterable[str]) -> list[str]:
+    """Return the words that may be names of files: of ``--option=VALUE`` and ``option=/VALUE`` the value."""
+    values = [word.partition("=")[2] if "=" in word and (word[0] == "-" or "=/" in word) else word for word in words]
     return [value for value in values if value and not value.startswith("-")]
 
 
@@ -232,9 +265,8 @@ def _settings(top: str, machine: Machine, owner: int | None) -> Iterator[str]:
         return
     count = 0
     for folder, folders, files in os.walk(top):
-        folders[:] = sorted(
-            name for name in folders if not KEPT_COPY.fullmatch(name) or SETTINGS_FOLDER.fullmatch(name)
-        )
+        enabled = {inner.replace("-enabled", "-available") for inner in folders if inner.endswith("-enabled")}
+        folders[:] = sorted(inner for inner in folders if inner not in enabled and not KEPT_COPY.fullmatch(inner))
         if SETTINGS_FOLDER.fullmatch(os.path.basename(folder)) and _fixed(folder, owner):
             yield folder  # A file taken away shows only here.
         for name in sorted(files):

@@ -135,13 +135,14 @@ def _troubles(unit: dict[str, str], monotonic: float) -> Value:
             value["result"] = unit["Result"]
         if unit.get("ExecMainStatus", "0") != "0":
             value["status"] = unit["ExecMainStatus"]
-    if _again_and_again(unit, monotonic):
+    if again_and_again(unit, monotonic):
         # It runs one moment and waits the next; how often it was started is chance.
         value.update(crashes=True, active="activating", sub="auto-restart")
     return value
 
 
-def _again_and_again(unit: dict[str, str], monotonic: float) -> bool:
+def again_and_again(unit: dict[str, str], monotonic: float) -> bool:
+    """Whether systemd starts a service that ends again and again, just now."""
     if not unit.get("NRestarts", "").isdigit() or int(unit["NRestarts"]) < OFTEN:
         return False
     started = int(unit.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
