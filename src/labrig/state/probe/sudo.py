@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from labrig.state.probe.machine import Entries, Machine, Value
 
 POLICY = "/etc/sudoers"
-DEEPEST = 128
+DEEPEST = 16
 MISSING = os.strerror(errno.ENOENT)
 
 ALIASES = ("User_Alias", "Runas_Alias", "Host_Alias", "Cmnd_Alias", "Cmd_Alias")
@@ -56,7 +56,7 @@ PARAMETER = re.compile(r"(!*)([A-Za-z_]\w*)\s*(?:(\+=|-=|=)\s*(\"(?:[^\"\\]|\\.)
 def read(machine: Machine) -> Entries:
     """Yield rules (``%adm ALL=(root) /bin/ls``), aliases (``Cmnd_Alias X``), defaults (``Defaults env_reset``)."""
     found: dict[str, Value] = {}
-    for path, line in _lines(machine, POLICY, 0):
+    for path, line in _lines(machine, POLICY, ()):
         if line is None:
             found[f"file {path[0]}"] = {"ignored": path[1]}
             continue
@@ -226,34 +226,47 @@ def _next_hosts(text: str, colon: int) -> bool:
     return re.match(r"\s*[^\s=:]+(\s*,\s*[^\s=:]+)*\s*=", text[colon + 1 :]) is not None
 
 
-def _lines(machine: Machine, path: str, depth: int) -> Iterator[tuple[tuple[str, str], str | None]]:
+def _lines(machine: Machine, path: str, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, str], str | None]]:
     """Yield (path, "") and a line; (path, reason) and None for a file that sudo does not take."""
-    reason = _refused(machine, path) if depth <= DEEPEST else "it is included by what it includes"
+    endless = path in above or len(above) > DEEPEST
+    reason = "it includes itself" if endless else _refused(machine, path)
     if reason:
         # Without sudo there is no policy, and that is all.
-        if reason != MISSING or depth:
+        if reason != MISSING or above:
             yield (path, reason), None
         return
-    text = machine.text(path).replace("\\\n", " ")
-    for line in text.splitlines():
-        stripped = line.strip()
-        include = INCLUDE.fullmatch(_without_comment(stripped, include=True))
-        if include:
-            kind, named = include.groups()
-            target = named.strip().strip('"').replace("\\ ", " ").replace("%h", socket.gethostname().partition(".")[0])
-            target = os.path.join(os.path.dirname(path), target)
-            for inner in [target] if kind == "include" else _inside(machine, target):
-                yield from _lines(machine, inner, depth + 1)
+    for line in logical_lines(machine.text(path)):
+        include = INCLUDE.fullmatch(line)
+        if include is None:
+            yield (path, ""), line
             continue
-        stripped = _without_comment(stripped)
-        if stripped:
-            yield (path, ""), " ".join(stripped.split())
+        kind, named = include.groups()
+        target = named.strip().strip('"').replace("\\ ", " ").replace("%h", socket.gethostname().partition(".")[0])
+        target = os.path.join(os.path.dirname(path), target)
+        for inner in [target] if kind == "include" else _inside(machine, target):
+            yield from _lines(machine, inner, (*above, path))
 
 
-def _without_comment(line: str, *, include: bool = False) -> str:
-    """Return a line without its comment: a # that does not begin a user's number, in quotes or after a backslash."""
-    if include:
-        return line if line.startswith("@") else line.partition(" #")[0] if line.startswith("#include") else ""
+def logical_lines(text: str) -> Iterator[str]:
+    """Yield lines without comments, those that end with a backslash joined; a comment ends where its line does."""
+    joined = ""
+    for line in text.splitlines():
+        told = _without_comment(joined + line)
+        if told.endswith("\\") and told == (joined + line).rstrip(" \t"):
+            joined = told[:-1] + " "
+            continue
+        joined = ""
+        if told.strip():
+            yield " ".join(told.split())
+    if joined.strip():
+        yield " ".join(joined.split())
+
+
+def _without_comment(line: str) -> str:
+    """Return a line without its comment: a # that begins no user's number and no include, outside of quotes."""
+    line = line.rstrip(" \t")
+    if re.match(r"\s*#include(dir)?\s", line):
+        return line.strip().partition(" #")[0]
     quoted = False
     for at, character in enumerate(line):
         if character == '"':
@@ -261,7 +274,7 @@ def _without_comment(line: str, *, include: bool = False) -> str:
         if character == "#" and not quoted and line[at - 1 : at] != "\\":
             number = re.match(r"#-?\d+(?=[\s,:)=]|$)", line[at:])
             if number is None or (at and line[at - 1] not in " \t,(!:%"):
-                return line[:at].strip()
+                return line[:at]
     return line
 
 
