@@ -340,8 +340,9 @@ def _lines(noun: str) -> Callable[[object, object, _Sides], str]:
     members = _members(noun)
 
     def say(left: object, right: object, sides: _Sides) -> str:
-        order = "has changed" if sides.in_time else "differs"
-        return members(left, right, sides) or f"the order of its {noun}s {order}"
+        if isinstance(left, list) and isinstance(right, list) and sorted(left) == sorted(right):
+            return f"the order of its {noun}s {'has changed' if sides.in_time else 'differs'}"
+        return members(left, right, sides)
 
     return say
 
