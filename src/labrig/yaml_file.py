@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,33 @@ def parse(text: str, path: Path) -> Any:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise UsageError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
+
+
+def line_of(text: str, steps: Sequence[str | int]) -> int:
+    r"""Return the line on which something stands in a YAML text that can be read.
+
+    Args:
+        text: The file's content.
+        steps: The way to it, keys of mappings and places in lists; the line of the last step that there is.
+
+    >>> line_of("images:\n  debian: mine\n", ["images", "debian"])
+    2
+    """
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    line = 1
+    for step in steps:
+        if isinstance(node, yaml.MappingNode):
+            found = next((pair for pair in node.value if pair[0].value == str(step)), None)
+            if found is None:
+                break
+            key, node = found
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
 
 
 def parse_mapping(text: str, path: Path) -> dict[str, Any]:

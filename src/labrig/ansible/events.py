@@ -28,6 +28,8 @@ class Ended:
         message: What it said, where it changed something or failed.
         paths: Absolute paths that its arguments or its result name.
         names: Packages, units or accounts that its arguments name.
+        began: When it began, in seconds since 1970.
+        guards: What may have kept it from its work, as it stands there: ``creates: /etc/x``, ``force: false``.
     """
 
     host: str
@@ -42,6 +44,8 @@ class Ended:
     items: tuple[str, ...]
     paths: tuple[str, ...]
     names: tuple[str, ...]
+    began: float = 0.0
+    guards: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -89,4 +93,6 @@ def _event(found: dict[str, Any]) -> Event:
         items=tuple(f"{one['item']}: {one['message']}" if one["message"] else one["item"] for one in found["items"]),
         paths=tuple(found["paths"]),
         names=tuple(found["names"]),
+        began=found["began"],
+        guards=tuple(found["guards"]),
     )

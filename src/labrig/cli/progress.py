@@ -13,7 +13,9 @@ from rich.text import Text
 
 from labrig import clock
 from labrig.cli.console import words
-from labrig.prove.verdict import PATH_CHECKS, PATHS, Check, Question, Result, Verdict
+from labrig.prove import allowed
+from labrig.prove.verdict import PATH_CHECKS, PATHS, Check, Finding, Question, Result, Verdict
+from labrig.state.content import ContentDiff
 
 SIGNS: dict[Result, tuple[str, str]] = {
     "pass": ("pass", "green"),
@@ -24,6 +26,7 @@ SIGNS: dict[Result, tuple[str, str]] = {
 # Findings beyond these are in the report; a terminal is not the place for hundreds.
 SHOWN = 20
 MESSAGE_LINES = 12
+DIFF_LINES = 4
 
 
 class Progress:
@@ -82,6 +85,11 @@ class Progress:
         for check in verdict.checks:
             if check.result in ("fail", "error"):
                 _print_failure(check, verdict)
+        for one in verdict.ignored:
+            if one.rule == allowed.RULE:
+                words.print(f"allowed: {one.reason}" + (f", {one.count} times" if one.count > 1 else ""), markup=False)
+        for note in verdict.notes:
+            words.print(f"note: {note}", markup=False)
         words.print(
             f"{verdict.project}, scenario {verdict.scenario}, on {verdict.platform}; {_head(verdict)}; "
             f"{_production(verdict)}; {verdict.seconds:.1f} s",
@@ -111,16 +119,12 @@ def _print_failure(check: Check, verdict: Verdict) -> None:
     words.print(Text(f"\n{check.name}{where}: ", style="bold").append(check.reason, style="not bold"))
     findings = [one for one in verdict.findings if one.check == check.name and one.path == check.path]
     for finding in findings[:SHOWN]:
-        words.print(f"  - {finding.text}", markup=False)
-        for task in finding.tasks[:2]:
-            words.print(
-                f"      task '{task['task']}' ({task['path']}){' on ' + task['on'] if 'on' in task else ''}",
-                style="dim",
-                markup=False,
-            )
+        _print_finding(finding)
     if len(findings) > SHOWN:
         words.print(f"  ... and {len(findings) - SHOWN} more; --report shows all", markup=False)
-    for detail in check.details[:SHOWN]:
+    # What a restart changed has just been told.
+    details = () if findings and check.name == "survives-restart" else check.details
+    for detail in details[:SHOWN]:
         if "task" in detail:
             at = f" ({detail['path']})" if detail["path"] else ""
             words.print(f"  - task '{detail['task']}'{at}, on {detail['host']}:", markup=False)
@@ -133,6 +137,36 @@ def _print_failure(check: Check, verdict: Verdict) -> None:
             words.print(f"      {line}", markup=False)
         if len(lines) > MESSAGE_LINES:
             words.print(f"      ... {len(lines) - MESSAGE_LINES} more lines", markup=False)
+
+
+def _print_finding(finding: Finding) -> None:
+    words.print(f"  - {finding.text}" + (f" [{finding.kind}]" if finding.kind else ""), markup=False)
+    if finding.cause:
+        words.print(f"      {finding.cause}", style="dim", markup=False)
+    else:
+        for task in finding.tasks[:2]:
+            on = f" on {task['on']}" if "on" in task else ""
+            words.print(f"      task '{task['task']}' ({task['path']}){on}", style="dim", markup=False)
+    if finding.diff is not None:
+        _print_diff(finding.diff)
+    if finding.hint:
+        words.print(f"      hint: {finding.hint}", markup=False)
+
+
+def _print_diff(diff: ContentDiff) -> None:
+    """Print the settings that differ, or else the first lines that do: both sides of them, and nothing around."""
+    told = [f"{one.at}: {_value(one.left)} / {_value(one.right)}" for one in diff.changes]
+    told = told or [line for line in diff.lines if line.startswith(("-", "+"))]
+    for line in told[:DIFF_LINES]:
+        words.print(f"        {line}", style="dim", markup=False)
+    if len(told) > DIFF_LINES:
+        words.print(f"        ... {len(told) - DIFF_LINES} more", style="dim", markup=False)
+    elif not told and diff.summary:
+        words.print(f"        {diff.summary}", style="dim", markup=False)
+
+
+def _value(value: str | None) -> str:
+    return "not set" if value is None else value
 
 
 def _head(verdict: Verdict) -> str:

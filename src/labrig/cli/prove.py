@@ -37,6 +37,7 @@ from labrig.prove.verdict import Verdict
 )
 @click.option("--timeout", metavar="TIME", help="How long a path may take: 90s, 30m, 2h, or seconds [default: 30m].")
 @click.option("--no-restart", is_flag=True, help="Do not restart the machines.")
+@click.option("--no-explain", is_flag=True, help="Do not deploy once more to see which task touched what differs.")
 @click.option("--keep", is_flag=True, help="Leave the machines running, and say how to enter them.")
 @click.option(
     "--json",
@@ -69,6 +70,7 @@ def prove(
     images: tuple[str, ...],
     timeout: str | None,
     no_restart: bool,
+    no_explain: bool,
     keep: bool,
     json_file: Path | None,
     junit_file: Path | None,
@@ -95,6 +97,7 @@ def prove(
         keep=keep,
         timeout=None if timeout is None else seconds("--timeout", timeout),
         restart=False if no_restart else None,
+        explain=not no_explain,
     )
     try:
         with Progress() as progress:

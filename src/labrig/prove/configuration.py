@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from labrig import yaml_file
 from labrig.errors import UsageError
+from labrig.prove.allowed import Allowed
 
 FILE = "labrig.yml"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
@@ -40,6 +42,7 @@ class Configuration(BaseModel):
         images: Image names, or patterns of them, that a scenario has, with the image to use instead.
         timeout: How long a path may take.
         restart: Whether machines are restarted and must be the same after it.
+        allowed: Differences that do not count.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +53,7 @@ class Configuration(BaseModel):
     images: dict[str, str] = Field(default_factory=dict)
     timeout: timedelta = timedelta(minutes=30)
     restart: bool = True
+    allowed: tuple[Allowed, ...] = ()
 
     @field_validator("timeout", mode="before")
     @classmethod
@@ -66,27 +70,33 @@ def read(project: Path) -> Configuration:
     path = project / FILE
     if not path.exists():
         return Configuration()
-    content = yaml_file.parse_mapping(yaml_file.read_text(path), path)
+    text = yaml_file.read_text(path)
+    content = yaml_file.parse_mapping(text, path)
     content = {key: value for key, value in content.items() if not str(key).startswith("x-")}
-    known = list(Configuration.model_fields)
-    for key in content:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-            meant = f"did you mean {near[0]}? " if near else ""
-            raise UsageError(
-                f"{path}:{_line(path, str(key))}: unknown key {key!r}", hint=f"{meant}known keys: {', '.join(known)}"
-            )
     try:
         return Configuration.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = str(first["loc"][0])
+        # A key that is misspelt is the cause of one that is missing.
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+        steps = first["loc"]
+        where = f"{path}:{yaml_file.line_of(text, steps)}"
+        if first["type"] == "extra_forbidden":
+            known = list(Configuration.model_fields if len(steps) == 1 else Allowed.model_fields)
+            raise UsageError(f"{where}: unknown key {steps[-1]!r}", hint=_meant(str(steps[-1]), known)) from error
         reason = str(first["msg"]).removeprefix("Value error, ")
-        raise UsageError(f"{path}:{_line(path, key)}: {'.'.join(map(str, first['loc']))}: {reason}") from error
+        if first["type"] == "missing":
+            reason = f"an entry needs {', '.join(_needed(Allowed))}"
+        raise UsageError(f"{where}: {_way(steps)}: {reason}") from error
 
 
-def _line(path: Path, key: str) -> int:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return next(
-        (number for number, line in enumerate(lines, 1) if re.match(rf"['\"]?{re.escape(key)}['\"]?\s*:", line)), 1
-    )
+def _meant(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"{f'did you mean {near[0]}? ' if near else ''}known keys: {', '.join(known)}"
+
+
+def _needed(model: type[BaseModel]) -> list[str]:
+    return [name for name, field in model.model_fields.items() if field.is_required()]
+
+
+def _way(steps: Sequence[str | int]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from labrig.prove import allowed
 from labrig.prove.verdict import CheckName, Question, Result, Verdict
 
 
@@ -13,7 +14,9 @@ def meaning(verdict: Verdict) -> str:
     The gravest thing comes first: what cannot be deployed, then what is not as the tests want it, then what differs.
     """
     if verdict.decision == "proven":
-        return "safe: new and old servers end up the same, and a second run changes nothing"
+        count = sum(one.count for one in verdict.ignored if one.rule == allowed.RULE)
+        but = f" but for {count} allowed difference{'s' if count > 1 else ''}" if count else ""
+        return f"safe: new and old servers end up the same{but}, and a second run changes nothing"
     statements = _statements(verdict)
     if verdict.decision == "error":
         unanswered = next(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from labrig import clock
@@ -16,14 +18,20 @@ from labrig.engine.client import START_ENGINE, is_answering
 from labrig.engine.machines import Machine, MountedFiles
 from labrig.errors import EnvironmentFailed
 from labrig.prove import checks, verification
+from labrig.prove.allowed import Allowed
+from labrig.prove.attribution import Entries, On, Watched
 from labrig.prove.failures import environment_failure
 from labrig.prove.run import Run, Say
-from labrig.prove.verdict import Check, Finding, Ignored, PathName
+from labrig.prove.verdict import Check, Finding, Ignored, PathName, Ran
+from labrig.prove.watching import Watcher
 from labrig.state import capture
 from labrig.state.model import State
 
 States = Mapping[str, State]
 """The states of a path's machines at one moment, by the machines' names."""
+
+Wanted = Mapping[str, Mapping[str, Sequence[str]]]
+"""What to look at: keys by dimension, by machine."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,8 @@ class Outcome:
         deployed: The states after the first deployment; None where it failed.
         tasks: What the first deployment did.
         logs: What was printed, by file name.
+        ran: Its steps and all their tasks, with their times.
+        taken: The path itself, whose machines can still be looked at.
     """
 
     path: PathName
@@ -62,6 +72,8 @@ class Outcome:
     ignored: tuple[Ignored, ...]
     tasks: tuple[Ended, ...]
     logs: Mapping[str, Path]
+    ran: tuple[Ran, ...] = ()
+    taken: PathTaken | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,8 @@ class Terms:
         environment: The environment that labrig was called with.
         timeout: Seconds that a path may take.
         restart: Whether machines are restarted at the end.
+        allowed: The differences that the project allows today.
+        began: When the proof began, in seconds since 1970.
     """
 
     scenario: Scenario
@@ -80,6 +94,8 @@ class Terms:
     environment: Mapping[str, str]
     timeout: float
     restart: bool
+    allowed: tuple[Allowed, ...] = ()
+    began: float = 0.0
 
 
 class PathTaken:
@@ -95,6 +111,8 @@ class PathTaken:
         self._checks: list[Check] = []
         self._logs: dict[str, Path] = {}
         self._machines: list[Machine] = []
+        self._steps: list[tuple[str, float]] = []
+        self._ran: list[Ran] = []
         self._deadline = clock.monotonic() + terms.timeout
 
     def take(self) -> Outcome:
@@ -119,7 +137,9 @@ class PathTaken:
 
         second = self._play(space, "deploy-again", playbooks["converge"], again=True)
         again = self._capture()
-        idempotent, findings, ignored = checks.idempotent(self._name, second, deployed, again, self._terms.timeout)
+        idempotent, findings, ignored = checks.idempotent(
+            self._name, second, deployed, again, self._terms.timeout, allowances=self._terms.allowed
+        )
         self._answer(idempotent)
 
         self._step("verify")
@@ -132,16 +152,80 @@ class PathTaken:
 
         if self._terms.restart:
             # Tests may leave something; a restart is not to blame for that.
-            self._answer(self._survives_restart(again if verified.result == "skip" else self._capture()))
+            survived, lost, more = self._survives_restart(again if verified.result == "skip" else self._capture())
+            self._answer(survived)
+            findings += lost
+            ignored += more
         else:
             self._answer(Check("survives-restart", self._name, "skip", "left out as asked"))
         self._step("done")
-        return Outcome(self._name, tuple(self._checks), deployed, findings, ignored, first.tasks, self._logs)
+        return Outcome(
+            self._name, tuple(self._checks), deployed, findings, ignored, first.tasks, self._logs, self._times(), self
+        )
 
     def look(self) -> States:
         """Boot the machines and return their states, without deploying anything."""
         self._boot()
         return self._capture()
+
+    def see(self, wanted: Wanted, *, contents: int = 0) -> dict[str, State]:
+        """Return what there is now on the machines of a few things only; ``contents`` as for ``capture.look``."""
+        return {
+            machine.name: capture.look(
+                machine.stream,
+                wanted[machine.name],
+                asked=self._asked(machine),
+                python=machine.python(),
+                contents=contents,
+            )
+            for machine in self._machines
+            if wanted.get(machine.name)
+        }
+
+    def watch(self, on: On, wanted: Wanted, *, again: bool) -> tuple[Watched, Watched | None]:
+        """Deploy onto new machines and look, after every task, at a few things only.
+
+        Args:
+            on: What the machines are called in the story.
+            wanted: What to look at, by machine.
+            again: Whether to deploy a second time.
+
+        Returns:
+            What was seen during the first deployment, and during the second.
+
+        Raises:
+            EnvironmentFailed: The surroundings failed.
+        """
+        space = self._boot()
+        playbooks = self._terms.scenario.playbooks
+        names = tuple(machine.name for machine in self._machines if wanted.get(machine.name))
+
+        def see(name: str) -> Entries:
+            self._run.check()
+            return self.see({name: wanted[name]})[name].entries
+
+        with Watcher(space.folder / "watch.sock", names, see) as watcher:
+            space = dataclasses.replace(space, env={**space.env, **watcher.environment})
+            watcher.look()
+            steps = ("prepare", "converge") if self._start.prepare else ("converge",)
+            ok = all(self._play(space, step, playbooks[step]).ok for step in steps if step in playbooks)
+            self._settle()
+            watcher.look()
+            first = Watched(on, watcher.looks(), ok, str(self._terms.scenario.project))
+            if not again or not ok:
+                return first, None
+            watcher.look()
+            ok = self._play(space, "deploy-again", playbooks["converge"], again=True).ok
+            self._settle()
+            watcher.look()
+            return first, Watched(on, watcher.looks(), ok, str(self._terms.scenario.project))
+
+    def remove(self) -> None:
+        """Remove the machines."""
+        for machine in self._machines:
+            machine.remove()
+            self._run.machines.remove(machine)
+        self._machines = []
 
     def _boot(self) -> Workspace:
         terms = self._terms
@@ -170,6 +254,7 @@ class PathTaken:
                 space, playbook_path, name=step, processes=processes, timeout=left, again=again, on_event=on_event
             )
         self._logs[f"{self._name}-{step}.log"] = done.log
+        self._ran += [self._task_ran(step, task) for task in done.tasks]
         if not done.ok:
             failure = environment_failure(done, space) or self._lost()
             if failure is not None:
@@ -179,21 +264,29 @@ class PathTaken:
     def _capture(self) -> States:
         self._step("capture")
         self._run.check()
-        former = {name: mounted.addresses for name, mounted in self._start.mounted.items()}
-        addresses = {machine.name: (*machine.addresses(), *former.get(machine.name, ())) for machine in self._machines}
-        states = {}
+        self._settle()
+        return {
+            machine.name: capture.capture(
+                machine.stream,
+                asked=self._asked(machine),
+                python=machine.python(),
+                source=f"the state of machine {machine.name}",
+            )
+            for machine in self._machines
+        }
+
+    def _settle(self) -> None:
         for machine in self._machines:
             machine.settle()
-            others = {
-                address: other for other, known in addresses.items() if other != machine.name for address in known
-            }
-            asked = capture.request(own_addresses=addresses[machine.name], peers=others)
-            states[machine.name] = capture.capture(
-                machine.stream, asked=asked, python=machine.python(), source=f"the state of machine {machine.name}"
-            )
-        return states
 
-    def _survives_restart(self, before: States) -> Check:
+    def _asked(self, machine: Machine) -> str:
+        """Return what to ask of the probe on a machine: which addresses are its own, and which are the others'."""
+        former = {name: mounted.addresses for name, mounted in self._start.mounted.items()}
+        addresses = {one.name: (*one.addresses(), *former.get(one.name, ())) for one in self._machines}
+        others = {address: other for other, known in addresses.items() if other != machine.name for address in known}
+        return capture.request(own_addresses=addresses[machine.name], peers=others, key=capture.FINGERPRINT_KEY)
+
+    def _survives_restart(self, before: States) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...]]:
         self._step("restart")
         began = clock.monotonic()
         try:
@@ -204,9 +297,10 @@ class PathTaken:
             if not is_answering(self._run.client):
                 raise
             reason = f"a machine does not boot again: {error.message}"
-            return Check("survives-restart", self._name, "fail", reason, clock.monotonic() - began)
+            return Check("survives-restart", self._name, "fail", reason, clock.monotonic() - began), (), ()
         after = self._capture()
-        return checks.survives_restart(self._name, before, after, clock.monotonic() - began)
+        seconds = clock.monotonic() - began
+        return checks.survives_restart(self._name, before, after, seconds, allowances=self._terms.allowed)
 
     def _lost(self) -> EnvironmentFailed | None:
         """Return why nothing can be said of the change if the engine or a machine is gone."""
@@ -222,11 +316,25 @@ class PathTaken:
         for check in checks.skipped(self._name, {check.name for check in self._checks}, reason):
             self._answer(check)
         self._step("done")
-        return Outcome(self._name, tuple(self._checks), None, (), (), (), self._logs)
+        return Outcome(self._name, tuple(self._checks), None, (), (), (), self._logs, self._times())
 
     def _answer(self, check: Check) -> None:
         self._checks.append(check)
         self._on_check(check)
 
     def _step(self, step: str, task: str = "") -> None:
+        if not task:
+            self._steps.append((step, clock.now().timestamp() - self._terms.began))
         self._say(self._name, step, task)
+
+    def _task_ran(self, step: str, task: Ended) -> Ran:
+        began = task.began - self._terms.began
+        return Ran(self._name, step, task.host, task.task, task.role, task.path, task.result, began, task.seconds)
+
+    def _times(self) -> tuple[Ran, ...]:
+        """Return the steps, each lasting until the next one begins, and the tasks, in the order of time."""
+        spans = [
+            Ran(self._name, step, "", "", None, "", "", began, after - began)
+            for (step, began), (_, after) in pairwise(self._steps)
+        ]
+        return tuple(sorted([*spans, *self._ran], key=lambda one: one.began))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from labrig.errors import ExitCode
@@ -13,6 +13,7 @@ from labrig.state.content import ContentDiff
 SCHEMA = "labrig.verdict/1"
 
 CheckName = Literal["deploys", "idempotent", "verified", "survives-restart", "same-state"]
+Compared = Literal["same-state", "idempotent", "survives-restart"]
 PathName = Literal["fresh", "upgrade"]
 Result = Literal["pass", "fail", "error", "skip"]
 Decision = Literal["proven", "disproved", "error"]
@@ -51,14 +52,15 @@ class Finding:
         left: The fields that differ on fresh, or before; None where there is no such thing.
         right: Likewise on upgrade, or after.
         text: What it is, one sentence.
-        tasks: The tasks that touched it: ``task``, ``role``, ``path`` (file:line), ``result``, and ``on``, which is
-            fresh, upgrade or production.
+        tasks: The tasks that touched it, or name it: ``task``, ``role``, ``path`` (file:line), ``result``, ``did``,
+            which says what it did to it, and ``on``, which is fresh, upgrade or production.
         kind: The class of difference; None where it is not known.
         hint: What to do about it, one sentence.
         diff: How the contents differ, for a file.
+        cause: Which task of which path brought it about, one sentence; empty where that is not known.
     """
 
-    check: Literal["same-state", "idempotent", "survives-restart"]
+    check: Compared
     path: PathName | None
     dimension: str
     key: str
@@ -70,14 +72,16 @@ class Finding:
     kind: Kind | None = None
     hint: str = ""
     diff: ContentDiff | None = None
+    cause: str = ""
 
 
 @dataclass(frozen=True)
 class Ran:
-    """One task of one playbook run on one host, for the time lines of a report.
+    """One task of one playbook run on one host, or a whole step, for the time lines of a report.
 
     Attributes:
-        step: ``prepare``, ``deploy``, ``deploy-again`` or ``verify``.
+        step: ``boot``, ``prepare``, ``deploy``, ``capture``, ``deploy-again``, ``verify`` or ``restart``.
+        host: The machine; empty for a whole step, which has no task either.
         where: Where the task stands, ``file:line``.
         result: ok, changed, failed, skipped or unreachable.
         began: Seconds after the proof began.
@@ -115,7 +119,12 @@ class Production:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer of one proof."""
+    """The answer of one proof.
+
+    Attributes:
+        notes: What the project should know of its own settings, one sentence each; no reason to fail.
+        ran: What was done when, in the order in which it began.
+    """
 
     project: str
     scenario: str
@@ -171,6 +180,7 @@ class Verdict:
             "differences": [_finding(finding) for finding in self.findings],
             "compared": self.compared,
             "ignored": [{"rule": one.rule, "reason": one.reason, "count": one.count} for one in self.ignored],
+            "notes": list(self.notes),
         }
 
 
@@ -195,11 +205,15 @@ def _finding(finding: Finding) -> dict[str, Any]:
         left: None if finding.left is None else dict(finding.left),
         right: None if finding.right is None else dict(finding.right),
         "explanation": {
+            "class": finding.kind,
             "package": finding.package,
             "tasks": [dict(task) for task in finding.tasks],
             "text": finding.text,
+            "cause": finding.cause,
+            "hint": finding.hint,
+            "diff": None if finding.diff is None else asdict(finding.diff),
         },
     }
-    if finding.check == "idempotent":
+    if finding.check != "same-state":
         found["path"] = finding.path
     return found

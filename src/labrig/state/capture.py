@@ -11,6 +11,7 @@ standard input and yields what comes out:
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import resources
 
@@ -24,8 +25,14 @@ PACKAGE = "labrig.state.probe"
 PARTS = (
     *("text", "mounts", "machine", "canonical", "attributes", "packages", "files"),
     *("alternatives", "diversions", "debconf", "openpgp", "apt", "links", "languages", "fstab"),
-    *("units", "accounts", "sockets", "main"),
+    *("stale", "units", "sockets", "processes", "firewall", "settings", "schedule"),
+    *("masking", "servers", "accounts", "sudo", "authorized"),
+    *("postgresql_queries", "postgresql", "mariadb_queries", "mariadb", "redis", "containers"),
+    *("main", "look"),
 )
+
+FINGERPRINT_KEY = secrets.token_hex(16)
+"""For ``request(key=...)``: made anew for each run of labrig, in no output, and gone with it."""
 
 LOADER = """\
 import sys, types
@@ -34,18 +41,21 @@ for name, source in {sources!r}:
     package, _, own = name.rpartition(".")
     setattr(sys.modules.setdefault(package, types.ModuleType(package)), own, module)
     exec(compile(source, name, "exec"), module.__dict__)
-sys.exit(sys.modules["{package}.main"].main(sys.argv[1:]))
+sys.exit(sys.modules["{package}.{entry}"].main(sys.argv[1:]))
 """
 
 
-def _assembled() -> bytes:
+def _assembled(entry: str) -> bytes:
     folder = resources.files(PACKAGE)
     sources = [(f"{PACKAGE}.{part}", folder.joinpath(f"{part}.py").read_text(encoding="utf-8")) for part in PARTS]
-    return LOADER.format(sources=sources, package=PACKAGE).encode("ascii")
+    return LOADER.format(sources=sources, package=PACKAGE, entry=entry).encode("ascii")
 
 
-PROBE: bytes = _assembled()
+PROBE: bytes = _assembled("main")
 """The probe as one source text, for the standard input of ``command()``."""
+
+LOOK: bytes = _assembled("look")
+"""The same for a look at a few things only."""
 
 
 def request(
@@ -55,6 +65,7 @@ def request(
     root: str = "/",
     only: Iterable[str] = (),
     dimensions: Iterable[str] | None = None,
+    key: str = "",
 ) -> str:
     """Return what to ask of the probe, as JSON.
 
@@ -64,6 +75,8 @@ def request(
         root: The root file system to read; anything but ``/`` is one that does not run.
         only: Absolute paths below the root; files outside of them are left out.
         dimensions: Names of ``labrig.state.dimensions``; None for all.
+        key: With ``FINGERPRINT_KEY``, two secrets are told apart among the states of this run; without, it is told
+            only that there is one. A state that is compared in another run must have been captured without.
     """
     asked: dict[str, object] = {
         "self": list(own_addresses),
@@ -73,6 +86,8 @@ def request(
     }
     if dimensions is not None:
         asked["dimensions"] = list(dimensions)
+    if key:
+        asked["key"] = key
     return json.dumps(asked)
 
 
@@ -102,6 +117,27 @@ def capture(
         UsageError: What came back is not a state.
     """
     return State.parse(lines(execute(command(asked, python=python), PROBE)), source=source)
+
+
+def look(
+    execute: Execute, keys: Mapping[str, Sequence[str]], *, asked: str, python: str = "python3", contents: int = 0
+) -> State:
+    """Return the state of a few things only; what is not there has no entry.
+
+    Args:
+        execute: As for ``capture``.
+        keys: The keys to look at, by dimension.
+        asked: From ``request()``, for addresses.
+        python: The interpreter there, 3.8 or newer.
+        contents: Up to how many bytes a file's ``content`` is read; it comes in base64.
+
+    Raises:
+        EnvironmentFailed: The output ends before the state does.
+        UsageError: What came back is not a state.
+    """
+    wanted = {"keys": {name: list(some) for name, some in keys.items()}, "contents": contents}
+    argv = command(json.dumps({**json.loads(asked), **wanted}), python=python)
+    return State.parse(lines(execute(argv, LOOK)), source="a look at a machine")
 
 
 def lines(pieces: Iterable[bytes | str]) -> Iterable[str]:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from labrig.state.dimensions import DIMENSIONS
+from labrig.state.entries import Entries
 from labrig.state.rules import DEFAULT_RULES, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from labrig.state.model import State, Value
 
@@ -103,19 +104,15 @@ def compare(left: State, right: State, *, rules: Sequence[Rule] = DEFAULT_RULES)
     differences = [*missing.values(), *(found for found in _partly_read(left, right) if found.dimension not in missing)]
     compared = 0
     alike_unread: Counter[str] = Counter()
-    for (dimension, key), value in left.entries.items():
+    ours, theirs = Entries.of(left.entries), Entries.of(right.entries)
+    for dimension in ours.dimensions | theirs.dimensions:
         if dimension in missing:
             continue
-        compared += 1
-        other = right.entries.get((dimension, key))
-        if value != other:
+        pairs = ours.paired(theirs, dimension)
+        compared += pairs.count
+        alike_unread[dimension] += pairs.unread
+        for key, value, other in pairs.unequal:
             differences += _judged(dimension, key, value, other, by_dimension.get(dimension, ()), applied)
-        elif "unreadable" in value:
-            alike_unread[dimension] += 1
-    for (dimension, key), value in right.entries.items():
-        if dimension not in missing and (dimension, key) not in left.entries:
-            compared += 1
-            differences += _judged(dimension, key, None, value, by_dimension.get(dimension, ()), applied)
     differences = _summed_up(differences)
     order = {name: place for place, name in enumerate(DIMENSIONS)}
     differences.sort(key=lambda found: (order.get(found.dimension, len(order)), found.dimension, found.key))
@@ -127,7 +124,7 @@ def compare(left: State, right: State, *, rules: Sequence[Rule] = DEFAULT_RULES)
 
 def _missing(left: State, right: State) -> dict[str, Difference]:
     """Dimensions that only one side knows anything of: one difference each, not one for every entry."""
-    held = [{dimension for dimension, _ in state.entries} for state in (left, right)]
+    held = [set(Entries.of(state.entries).dimensions) for state in (left, right)]
     found = {}
     for dimension in sorted(held[0] ^ held[1]):
         blind = right if dimension in held[0] else left
@@ -153,10 +150,10 @@ def _partly_read(left: State, right: State) -> list[Difference]:
     return found
 
 
-def _notes(left: State, right: State, alike_unread: Mapping[str, int]) -> Iterable[str]:
+def _notes(left: State, right: State, alike_unread: Counter[str]) -> Iterable[str]:
     for dimension in sorted(left.unreadable.keys() & right.unreadable.keys()):
         yield f"{dimension} could be read completely on neither side: {left.unreadable[dimension]}"
-    for dimension, count in sorted(alike_unread.items()):
+    for dimension, count in sorted((+alike_unread).items()):
         yield f"{count} entries of {dimension} could be read on neither side; what they hold is not compared"
 
 

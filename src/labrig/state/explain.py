@@ -109,6 +109,14 @@ _NOUNS = {
     "statoverride": "dpkg's override for",
     "debconf": "debconf's answer to",
     "language package": "",
+    "firewall": "packet filter",
+    "sysctl": "kernel setting",
+    "cron": "scheduled job",
+    "sudo": "sudo rule",
+    "postgresql": "PostgreSQL",
+    "mariadb": "MariaDB",
+    "redis": "Redis",
+    "container": "",  # Its keys begin with what it is.
 }
 _FACTS = {
     "package": ("version", "status", "wanted"),
@@ -122,12 +130,22 @@ _FACTS = {
     "apt": ("priority", "options"),
     "hard link": ("names",),
     "language package": ("versions",),
+    "setting": ("configured",),
+    "sysctl": ("configured", "live"),
+    "cron": ("in",),
+    "firewall": ("hook",),
+    "authorized key": ("comment",),
+    "postgresql": ("value",),
+    "mariadb": ("value",),
+    "container": ("state",),
 }
 
 
 def _fact(name: str, value: object) -> str:
     if name in ("target", "to"):
         return f"to {value}"
+    if name == "in":
+        return f"in {_shown(value)}"
     if name == "names":
         return f"and {_shown(value)}"
     if name == "status":
@@ -165,7 +183,7 @@ def _statements(
         if telling in fields:
             fields -= implied
     for name in sorted(fields):
-        say = _SAY.get(name)
+        say = (_SAY_THERE.get(name) if difference.dimension in _OF_ACCOUNTS_AND_SERVERS else None) or _SAY.get(name)
         yield (
             say(left.get(name), right.get(name), sides)
             if say
@@ -205,7 +223,7 @@ def _members(noun: str) -> Callable[[object, object, _Sides], str]:
             extra = ", ".join(name for name in names if name not in others)
             if extra:
                 parts.append(f"{noun} {extra} only {sides.only(on_left=on_left)}")
-        return "; ".join(parts)
+        return "; ".join(parts) or f"{noun}: the same in another order"
 
     return say
 
@@ -243,7 +261,13 @@ def _value(left: object, right: object, sides: _Sides) -> str:
     return f"value {sides.both(_shortened(here), _shortened(there))}"
 
 
+# By what a mount is configured; anything else is the value of a setting.
+_MOUNTED_BY = frozenset({"no", "fstab", "unit"})
+
+
 def _configured(left: object, right: object, sides: _Sides) -> str:
+    if not _MOUNTED_BY.issuperset((left, right)):
+        return f"the configured value {sides.both(_shown(left), _shown(right))}"
     return f"configured {sides.ways(*('by nothing' if side == 'no' else f'by {side}' for side in (left, right)))}"
 
 
@@ -286,18 +310,120 @@ def _capabilities(left: object, right: object, sides: _Sides) -> str:
     return f"file capabilities differ: {sides.ways(_shown(left), _shown(right))}"
 
 
-_IMPLIED = {"active": {"sub"}, "password": {"method", "fingerprint"}, "method": {"fingerprint"}}
+def _text(_left: object, _right: object, sides: _Sides) -> str:
+    return f"what its unit file and drop-ins say {'has changed' if sides.in_time else 'differs'}"
+
+
+def _true(said: str) -> Callable[[object, object, _Sides], str]:
+    return lambda left, _right, sides: f"{said} only {sides.only(on_left=bool(left))}"
+
+
+def _stale(left: object, right: object, sides: _Sides) -> str:
+    here, there = ([str(reason) for reason in side] if isinstance(side, list) else [] for side in (left, right))
+    parts = []
+    for reasons, others, on_left in ((here, there, True), (there, here, False)):
+        extra = [reason for reason in reasons if reason not in others]
+        if extra:
+            needs = "needed" if sides.in_time and on_left else "needs"
+            parts.append(f"{needs} a restart {sides.only(on_left=on_left)}: {', '.join(extra)}")
+    return "; ".join(parts)
+
+
+def _applied(left: object, right: object, sides: _Sides) -> str:
+    # A live value that is another one tells more than one that is as it should be.
+    on_left = left is False or (left is True and right is not False)
+    said = "not the configured one" if False in (left, right) else "the configured one"
+    return f"the live value is {said} only {sides.only(on_left=on_left)}"
+
+
+def _lines(noun: str) -> Callable[[object, object, _Sides], str]:
+    members = _members(noun)
+
+    def say(left: object, right: object, sides: _Sides) -> str:
+        if isinstance(left, list) and isinstance(right, list) and sorted(left) == sorted(right):
+            return f"the order of its {noun}s {'has changed' if sides.in_time else 'differs'}"
+        return members(left, right, sides)
+
+    return say
+
+
+def _mapping(noun: str) -> Callable[[object, object, _Sides], str]:
+    """Say of names with values each name that differs: ``column age is integer on fresh and text on upgrade``."""
+
+    def say(left: object, right: object, sides: _Sides) -> str:
+        here = left if isinstance(left, dict) else {}
+        there = right if isinstance(right, dict) else {}
+        parts = []
+        for name in sorted(here.keys() | there.keys()):
+            if name not in here or name not in there:
+                parts.append(f"{noun} {name} only {sides.only(on_left=name in here)}")
+            elif here[name] != there[name]:
+                parts.append(f"{noun} {name} {sides.both(_shown(here[name]), _shown(there[name]))}")
+        return "; ".join(parts[:5]) + (f"; and {len(parts) - 5} more" if len(parts) > 5 else "")
+
+    return say
+
+
+def _options(left: object, right: object, sides: _Sides) -> str:
+    if isinstance(left, dict) or isinstance(right, dict):
+        return _mapping("option")(left, right, sides)
+    if isinstance(left, list) or isinstance(right, list):
+        return _members("option")(left, right, sides)
+    return f"options {sides.both(_shown(left), _shown(right))}"
+
+
+def _labels(left: object, right: object, sides: _Sides) -> str:
+    if isinstance(left, dict) or isinstance(right, dict):
+        return _mapping("label")(left, right, sides)
+    return f"labels {sides.both(_shown(left), _shown(right))}"
+
+
+def _changed(what: str) -> Callable[[object, object, _Sides], str]:
+    return lambda _left, _right, _sides: what
+
+
+def _flag(said: str) -> Callable[[object, object, _Sides], str]:
+    return lambda left, right, sides: f"{said} only {sides.only(on_left=bool(left) and not right)}"
+
+
+_IMPLIED = {
+    "active": {"sub"},
+    "drop_ins": {"text"},
+    "password": {"method", "fingerprint", "password_changed"},
+    "method": {"fingerprint", "password_changed"},
+    "fingerprint": {"password_changed"},
+    "columns": {"column_order"},
+    "image": {"image_id", "digest", "image_outdated"},
+    "digest": {"image_id", "image_outdated"},
+}
 
 _SAY: dict[str, Callable[[Any, Any, _Sides], str]] = {
     "acl": _access_list("access list entry"),
     "active": _plain,
     "attributes": _attributes,
+    "applied": _applied,
+    "configured": _configured,
+    "crashes": _true("systemd starts it again and again"),
+    "drop_ins": _lines("drop-in"),
+    "elements": _members("element"),
+    "executable": _plain,
+    "hook": _named("hook and policy"),
+    "live": _named("the live value"),
+    "load": _named("its loading"),
+    "reload_needed": _true("systemd has not read its changed files (daemon-reload)"),
+    "result": _named("why it failed"),
+    "rules": _lines("rule"),
+    "schedule": _members("time"),
+    "settings": _lines("setting"),
+    "stale": _stale,
+    "text": _text,
+    "triggers": _named("what it starts"),
+    "workers": _members("workers of user"),
     "automatic": _cause,
     "by": _named("who diverts"),
     "capabilities": _capabilities,
     "check": _named("its order among the checks at start"),
     "choices": _members("choice"),
-    "configured": _configured,
     "default_acl": _access_list("default access list entry"),
     "elsewhere": _named("number of names outside of what was captured"),
     "enabled": _plain,
@@ -327,4 +453,82 @@ _SAY: dict[str, Callable[[Any, Any, _Sides], str]] = {
     "value": _value,
     "versions": _members("version"),
     "wanted": _selection,
+}
+
+# The dimensions whose fields are told in words of their own where the names are the same.
+_OF_ACCOUNTS_AND_SERVERS = frozenset(
+    {"user", "group", "sudo", "authorized key", "postgresql", "mariadb", "redis", "container"}
+)
+
+_SAY_THERE: dict[str, Callable[[Any, Any, _Sides], str]] = {
+    # Accounts, and what lets people in.
+    "administrators": _members("administrator"),
+    "ignored": lambda left, right, sides: f"sudo does not read it: {sides.ways(_shown(left), _shown(right))}",
+    "key_options": _mapping("option"),
+    "key_type": _named("type"),
+    "list": _members("its list has"),
+    "of": _members("it stands for"),
+    "password_changed": _named("day when the password was set"),
+    "password_inactive": _named("days in which an expired password can be changed"),
+    "password_max": _named("days that the password is valid"),
+    "password_min": _named("days before the password may be changed"),
+    "password_must_change": _flag("the password must be changed at the next login"),
+    "password_warn": _named("days of warning before the password expires"),
+    "settings": _mapping("option"),
+    "subgid": _named("count of subordinate groups"),
+    "subuid": _named("count of subordinate users"),
+    "tags": _members("tag"),
+    # Databases.
+    "accepts_connections": _flag("accepts connections"),
+    "attributes": _members("attribute"),
+    "character_type": _named("character type"),
+    "checksums": _named("checksums of pages"),
+    "column_grants": _mapping("grant on column"),
+    "column_order": _changed("its columns stand in another order"),
+    "column_type": _named("type"),
+    "columns": _mapping("column"),
+    "connection_limit": _named("limit of connections"),
+    "constraints": _mapping("constraint"),
+    "counts": _mapping("number of rows in"),
+    "definition": _changed("its definition differs"),
+    "grants": _members("grant"),
+    "indexes": _mapping("index"),
+    "inherits": _members("inherits from"),
+    "labels": _labels,
+    "locale_provider": _named("provider of the locale"),
+    "locked": _flag("is locked"),
+    "member_of": _members("member of"),
+    "partitions": _mapping("partition"),
+    "password_expired": _flag("the password has expired"),
+    "plugins": _members("is let in by"),
+    "policies": _mapping("policy"),
+    "privileges": _mapping("privileges on"),
+    "replica_identity": _named("replica identity"),
+    "row_security": _named("row security"),
+    "rules": _members("rule"),
+    "template": _flag("is a template"),
+    "triggers": _mapping("trigger"),
+    "valid": _flag("is valid"),
+    "waits_for_restart": _flag("has been changed in its file and waits for a restart of the server"),
+    # Containers.
+    "capabilities": _members("capability"),
+    "devices": _members("device"),
+    "environment": _mapping("variable"),
+    "exit_code": _named("exit code"),
+    "extra_hosts": _members("extra host"),
+    "image_id": _changed("it is made from another build of the image"),
+    "image_outdated": _flag("the name of its image means a newer image: it has not been made anew"),
+    "limits": _mapping("limit"),
+    "log_driver": _named("log driver"),
+    "mounts": _members("mount"),
+    "network_mode": _named("network mode"),
+    "networks": _members("in network"),
+    "options": _options,
+    "ports": _members("published port"),
+    "privileged": _flag("is privileged"),
+    "read_only": _flag("its root is read-only"),
+    "restart": _named("restart policy"),
+    "security": _members("security option"),
+    "subnets": _members("subnet"),
+    "tmpfs": _members("tmpfs at"),
 }

@@ -8,22 +8,19 @@ could not be read; and ``{"end": true, "entries": N}``, without which a state is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from sys import intern
 from typing import Any
 
-from labrig.errors import EnvironmentFailed, UsageError
+from labrig.errors import EnvironmentFailed
+from labrig.state.entries import Entries, ForeignState, Key, Value
+from labrig.state.entries import shortened as _shortened
+
+__all__ = ["SCHEMA", "ForeignState", "Key", "State", "TruncatedState", "Value"]
 
 SCHEMA = "labrig.state/1"
 
-Value = Mapping[str, Any]
-Key = tuple[str, str]
 Record = dict[str, Any]
-
-
-class ForeignState(UsageError):
-    """What was read is not a state, or one of a version that this labrig does not know."""
 
 
 class TruncatedState(EnvironmentFailed):
@@ -36,7 +33,8 @@ class State:
 
     Attributes:
         header: What the probe says of the machine: hostname, system, own addresses, what was left out.
-        entries: (dimension, key) to value, in the order in which they were read.
+        entries: (dimension, key) to value, a dimension's in the order in which they were read. Those that were read
+            from lines are parsed when they are looked at.
         unreadable: Dimension to the reason why it, or a part of it, could not be read.
     """
 
@@ -52,14 +50,14 @@ class State:
             ForeignState: A line is not a record of a state of this version.
             TruncatedState: The end is missing, or says another number of entries than were read.
         """
-        records = _records(lines, source)
+        entries = Entries(source)
+        records = _records(lines, source, entries.take)
         header = _header(next(records, None), source)
-        entries: dict[Key, Value] = {}
         unreadable: dict[str, str] = {}
         for number, record in records:
             match record:
                 case {"dimension": str(dimension), "key": str(key), "value": dict(value)}:
-                    entries[intern(dimension), key] = _interned(value)
+                    entries.add(dimension, key, value)
                 case {"dimension": str(dimension), "unreadable": str(reason)}:
                     unreadable[dimension] = reason
                 case {"end": True, "entries": int(count)} if count == len(entries):
@@ -102,9 +100,14 @@ def _header(first: tuple[int, Record] | None, source: str) -> Record:
     raise ForeignState(f"{source}, line 1: expected the header of a state, found {_shortened(json.dumps(header))}")
 
 
-def _records(lines: Iterable[str | bytes], source: str) -> Iterator[tuple[int, Record]]:
+def _records(
+    lines: Iterable[str | bytes], source: str, taken: Callable[[str | bytes], bool] | None = None
+) -> Iterator[tuple[int, Record]]:
+    """Yield the number and the record of each line after the first that ``taken`` does not take for its own."""
     numbered = enumerate(lines, start=1)
     for number, line in numbered:
+        if taken and number > 1 and taken(line):
+            continue
         try:
             record = json.loads(line)
         except ValueError:
@@ -116,15 +119,3 @@ def _records(lines: Iterable[str | bytes], source: str) -> Iterator[tuple[int, R
         if not isinstance(record, dict):
             raise ForeignState(f"{source}, line {number}: expected an object, found {_shortened(line)}")
         yield number, record
-
-
-def _interned(value: dict[str, Any]) -> dict[str, Any]:
-    # Names of fields and of owners repeat a hundred thousand times.
-    return {
-        intern(name): intern(held) if type(held) is str and len(held) < 40 else held for name, held in value.items()
-    }
-
-
-def _shortened(line: str | bytes) -> str:
-    text = line if isinstance(line, str) else line.decode("utf-8", "replace")
-    return repr(text if len(text) <= 60 else text[:60] + "...")

@@ -13,11 +13,13 @@ END = {
     "path": "a.yml:3",
     "result": "failed",
     "ignored": True,
+    "began": 1700000000.25,
     "seconds": 0.5,
     "message": "no",
     "items": [{"item": "x", "message": "bad"}],
     "paths": ["/etc/x"],
     "names": [],
+    "guards": ["creates: /etc/x"],
 }
 
 
@@ -30,7 +32,9 @@ def test_lines_become_events() -> None:
     started, ended, stats = parse(lines)
     assert started == Started("web", "Write it")
     assert isinstance(ended, Ended)
+    assert (ended.began, ended.seconds) == (1700000000.25, 0.5)
     assert (ended.items, ended.paths) == (("x: bad",), ("/etc/x",))
+    assert ended.guards == ("creates: /etc/x",)
     assert stats == Stats({"web": {"ok": 1}})
 
 

@@ -8,6 +8,15 @@ import pytest
 from labrig.errors import UsageError
 from labrig.prove.configuration import Configuration, duration, read
 
+ALLOWED = """\
+timeout: 90s
+allowed:
+  - dimension: file
+    key: /a
+    reason: random
+    expires: 2027-02-18
+"""
+
 
 def test_a_project_needs_no_settings(tmp_path: Path) -> None:
     assert read(tmp_path) == Configuration()
@@ -19,6 +28,12 @@ def test_settings_are_read_and_a_projects_own_keys_left_alone(tmp_path: Path) ->
     assert (found.scenario, found.timeout) == ("web", timedelta(seconds=90))
 
 
+def test_differences_are_allowed_by_dimension_and_key_with_a_reason_until_a_day(tmp_path: Path) -> None:
+    (tmp_path / "labrig.yml").write_text(ALLOWED)
+    (entry,) = read(tmp_path).allowed
+    assert entry.words == "file /a: random (until 2027-02-18)"
+
+
 @pytest.mark.parametrize(
     ("text", "said", "hint"),
     [
@@ -27,6 +42,17 @@ def test_settings_are_read_and_a_projects_own_keys_left_alone(tmp_path: Path) ->
         ("images: [a]\n", r"labrig.yml:1: images", ""),
         ("a: [\n", r"labrig.yml:\d+:\d+: not YAML", ""),
         ("- a\n", "expected a mapping, found list", ""),
+        (
+            "allowed:\n  - key: /a\n",
+            r"labrig.yml:2: allowed\[0\].dimension: an entry needs dimension, key, reason,",
+            "",
+        ),
+        (ALLOWED.replace("/a", '""'), r"labrig.yml:4: allowed\[0\].key", ""),
+        (ALLOWED.replace("random", "'  '"), r"labrig.yml:5: allowed\[0\].reason: expected a sentence on why", ""),
+        (ALLOWED.replace("2027-02-18", "soon"), r"labrig.yml:6: allowed\[0\].expires", ""),
+        (ALLOWED.replace("2027-02-18", "20270218"), r"expected a date such as 2027-02-18, found 20270218", ""),
+        (ALLOWED.replace("expires", "expries"), r"labrig.yml:6: unknown key 'expries'", "did you mean expires?"),
+        (ALLOWED.replace("file", "fille"), r"labrig.yml:3: allowed\[0\].dimension: there is no dimension 'fille'", ""),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, text: str, said: str, hint: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -11,6 +12,7 @@ from labrig.prove import junit, report
 from labrig.prove.meaning import meaning
 from labrig.prove.repository import Head
 from labrig.prove.verdict import PATH_CHECKS, PATHS, Check, Finding, Ignored, Production, Verdict
+from labrig.state.content import ContentDiff
 
 HEAD = Head("main", "c" * 40, dirty=True)
 
@@ -23,7 +25,16 @@ def verdict(**bad: Any) -> Verdict:
     ]
     found.append(Check("same-state", None, given.get("same-state", "pass"), "because"))
     finding = Finding(
-        "same-state", None, "file", "/old", None, {"mode": "0644"}, "file /old exists only on the upgraded machine"
+        "same-state",
+        None,
+        "file",
+        "/old",
+        None,
+        {"mode": "0644"},
+        "file /old exists only on the upgraded machine",
+        kind="left behind",
+        hint="remove it",
+        diff=ContentDiff("text", ("+x",)),
     )
     return Verdict(
         "role",
@@ -55,6 +66,7 @@ def test_the_json_form_has_exactly_the_fields_of_its_schema() -> None:
         "differences",
         "compared",
         "ignored",
+        "notes",
     ]
     assert found["schema"] == "labrig.verdict/1"
     assert found["head"] == {"ref": "main", "commit": "c" * 40, "dirty": True}
@@ -67,7 +79,15 @@ def test_the_json_form_has_exactly_the_fields_of_its_schema() -> None:
             "key": "/old",
             "fresh": None,
             "upgrade": {"mode": "0644"},
-            "explanation": {"package": None, "tasks": [], "text": "file /old exists only on the upgraded machine"},
+            "explanation": {
+                "class": "left behind",
+                "package": None,
+                "tasks": [],
+                "text": "file /old exists only on the upgraded machine",
+                "cause": "",
+                "hint": "remove it",
+                "diff": {"form": "text", "lines": ["+x"], "changes": [], "summary": ""},
+            },
         }
     ]
 
@@ -119,6 +139,12 @@ def test_checks_make_a_decision_with_an_exit_code_and_a_meaning(
 @pytest.mark.parametrize("skipped", ["deploys_fresh", "deploys_upgrade", "same_state"])
 def test_nothing_is_proven_by_what_was_not_asked(skipped: str) -> None:
     assert verdict(**{skipped: "skip"}).decision == "error"
+
+
+def test_a_proof_that_rests_on_allowed_differences_says_so() -> None:
+    ignored = (Ignored("allowed by labrig.yml", "file /etc/token: made at random (until 2027-02-18)", 2),)
+    found = meaning(replace(verdict(), ignored=ignored))
+    assert found.startswith("safe: new and old servers end up the same but for 2 allowed differences, and")
 
 
 def test_several_failures_are_said_the_gravest_first() -> None:

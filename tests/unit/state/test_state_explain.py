@@ -7,6 +7,69 @@ from labrig.state.explain import sentence
 
 SENTENCES = [
     (
+        Difference(
+            "unit",
+            "nginx.service",
+            {"active": "active"},
+            {"active": "active", "stale": ["/etc/nginx/nginx.conf changed after it was read"]},
+            ("stale",),
+        ),
+        "unit nginx.service: needs a restart on upgrade: /etc/nginx/nginx.conf changed after it was read",
+        "unit nginx.service: needs a restart after: /etc/nginx/nginx.conf changed after it was read",
+    ),
+    (
+        Difference("unit", "a.service", {"stale": ["runs /usr/bin/a"], "crashes": True}, {}, ("crashes", "stale")),
+        "unit a.service: systemd starts it again and again only on fresh; needs a restart on fresh: runs /usr/bin/a",
+        "unit a.service: systemd starts it again and again only before; needed a restart before: runs /usr/bin/a",
+    ),
+    (
+        Difference(
+            "unit",
+            "a.service",
+            {"text": "1"},
+            {"text": "2", "drop_ins": ["/etc/systemd/system/a.service.d/x.conf"], "reload_needed": True},
+            ("drop_ins", "reload_needed", "text"),
+        ),
+        (
+            "unit a.service: drop-in /etc/systemd/system/a.service.d/x.conf only on upgrade; "
+            "systemd has not read its changed files (daemon-reload) only on upgrade"
+        ),
+        (
+            "unit a.service: drop-in /etc/systemd/system/a.service.d/x.conf only after; "
+            "systemd has not read its changed files (daemon-reload) only after"
+        ),
+    ),
+    (
+        Difference("unit", "a.service", {"text": "1"}, {"text": "2"}, ("text",)),
+        "unit a.service: what its unit file and drop-ins say differs",
+        "unit a.service: what its unit file and drop-ins say has changed",
+    ),
+    (
+        Difference("firewall", "inet filter input", {"rules": ["a", "b"]}, {"rules": ["b", "a"]}, ("rules",)),
+        "packet filter inet filter input: the order of its rules differs",
+        "packet filter inet filter input: the order of its rules has changed",
+    ),
+    (
+        Difference("firewall", "inet filter input", {"rules": ["a"]}, {"rules": ["a", "drop"]}, ("rules",)),
+        "packet filter inet filter input: rule drop only on upgrade",
+        "packet filter inet filter input: rule drop only after",
+    ),
+    (
+        Difference(
+            "sysctl", "vm.x", {"configured": "1", "applied": True}, {"configured": "1", "applied": False}, ("applied",)
+        ),
+        "kernel setting vm.x: the live value is not the configured one only on upgrade",
+        "kernel setting vm.x: the live value is not the configured one only after",
+    ),
+    (
+        Difference("cron", "root @daily job", None, {"in": ["/etc/cron.d/job"]}),
+        (
+            "scheduled job root @daily job (in /etc/cron.d/job) exists only on the upgraded machine: "
+            "a fresh deployment does not make it"
+        ),
+        "scheduled job root @daily job (in /etc/cron.d/job) is new after",
+    ),
+    (
         Difference("file", "/etc/old.conf", None, {"type": "file"}),
         "file /etc/old.conf exists only on the upgraded machine: a fresh deployment does not make it",
         "file /etc/old.conf is new after",

@@ -18,6 +18,8 @@ ONLY_LEFT = (FILE, None)
 MODE_DIFFERS = (FILE, {**FILE, "mode": "0600"})
 BYTES_AND_MODE_DIFFER = (FILE, {**OTHER, "mode": "0600"})
 
+TOLD = {"described": "postgresql"}
+
 # Rule: what it hides, as (key, left, right); and what it must not hide.
 CASES = {
     "id-numbers": ([("user redis", {"number": "101"}, {"number": "102"}), ("group x", {"number": "1"}, None)], []),
@@ -30,6 +32,98 @@ CASES = {
                 {"password": "set", "method": "6", "fingerprint": "a"},
                 {"password": "set", "method": "1", "fingerprint": "b"},
             ),
+        ],
+    ),
+    "password-dates": (
+        [
+            (
+                "app",
+                {"password": "set", "password_changed": "2026-01-01"},
+                {"password": "set", "password_changed": "2026-01-02"},
+            )
+        ],
+        [
+            (
+                "app",
+                {"password": "set", "password_must_change": True},
+                {"password": "set", "password_changed": "2026-01-02"},
+            ),
+            ("app", {"password_changed": "2026-01-01", "password_max": "9"}, {"password_changed": "2026-01-02"}),
+        ],
+    ),
+    "group-password-hashes": (
+        [("ops", {"password": "set", "fingerprint": "a"}, {"password": "set", "fingerprint": "b"})],
+        [("ops", {"password": "set", "fingerprint": "a"}, {"password": "locked"})],
+    ),
+    "role-password-hashes": (
+        [
+            (
+                "15/main role app",
+                {"method": "scram-sha-256", "fingerprint": "a"},
+                {"method": "scram-sha-256", "fingerprint": "b"},
+            )
+        ],
+        [
+            ("15/main role app", {"method": "md5", "fingerprint": "a"}, {"method": "md5", "fingerprint": "b"}),
+            ("15/main role app", {"method": "scram-sha-256", "fingerprint": "a"}, {"password": "none"}),
+        ],
+    ),
+    "built-images": (
+        [
+            ("image app:1", {"image_id": "a"}, {"image_id": "b"}),
+            ("container web", {"image_id": "a"}, {"image_id": "b"}),
+        ],
+        [
+            ("image app:1", {"image_id": "a"}, None),
+            ("image web:1", {"image_id": "a", "digest": "d"}, {"image_id": "b", "digest": "e"}),
+            ("container web", {"image_id": "a"}, {"image_id": "b", "image_outdated": True}),
+        ],
+    ),
+    "health-pending": (
+        [("container web", {"health": "starting"}, {"health": "healthy"})],
+        [
+            ("container web", {"health": "starting"}, {"health": "unhealthy"}),
+            ("container web", {"health": "healthy"}, {}),
+            ("container web", {"health": "healthy"}, {"health": "starting", "state": "restarting"}),
+        ],
+    ),
+    "postgresql-relations": (
+        [
+            ("/var/lib/postgresql/15/main/base/16385", {**DIRECTORY, **TOLD}, None),
+            ("/var/lib/postgresql/15/main/base/16385/2619_fsm", {**FILE, **TOLD}, None),
+            ("/var/lib/postgresql/15/main/base/5/16390", {**FILE, **TOLD}, None),
+            ("/srv/fast/PG_15_202209061/16384/16400_vm", {**FILE, **TOLD}, None),
+        ],
+        [
+            ("/var/lib/postgresql/15/main/base/5/16390", *ONLY_LEFT),
+            ("/var/lib/postgresql/15/main/base/5/1259", {**FILE, **TOLD}, None),
+            ("/var/lib/postgresql/15/main/base/notes", {**FILE, **TOLD}, None),
+            ("/srv/fast/16384", {**FILE, **TOLD}, None),
+        ],
+    ),
+    "engine-files": (
+        [
+            ("/var/lib/docker/overlay2/0a1b/diff/etc", {**DIRECTORY, "described": "container"}, None),
+            ("/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db", {**FILE, "described": "container"}, None),
+        ],
+        [
+            ("/var/lib/docker/overlay2/0a1b/diff/etc", DIRECTORY, None),
+            ("/var/lib/docker/volumes/files/_data/a", {**FILE, "described": "container"}, None),
+            ("/var/lib/docker/overlay2", {**DIRECTORY, "described": "container"}, None),
+        ],
+    ),
+    "engine-sockets": (
+        [
+            (f"unix /run/containerd/s/{'0a' * 32}", {"units": ["containerd.service"]}, None),
+            ("unix /var/run/docker/libnetwork/844b35fc2145.sock", {"units": ["docker.service"]}, None),
+        ],
+        [("unix /run/containerd/containerd.sock", {"units": ["containerd.service"]}, None)],
+    ),
+    "containerd-port": (
+        [("tcp 127.0.0.1:33175", {"units": ["containerd.service"], "programs": ["containerd"]}, None)],
+        [
+            ("tcp 0.0.0.0:33175", {"units": ["containerd.service"], "programs": ["containerd"]}, None),
+            ("tcp 127.0.0.1:33175", {"units": ["app.service"], "programs": ["containerd"]}, None),
         ],
     ),
     "machine-id": (
@@ -48,6 +142,7 @@ CASES = {
         [
             ("/etc/ssl/certs/ssl-cert-snakeoil.pem", *BYTES_DIFFER),
             ("/etc/ssl/private/ssl-cert-snakeoil.key", *BYTES_DIFFER),
+            ("/var/spool/postfix/etc/ssl/certs/ssl-cert-snakeoil.pem", *BYTES_DIFFER),
         ],
         [("/etc/ssl/private/ssl-cert-snakeoil.key", *MODE_DIFFERS), ("/etc/ssl/private/site.key", *BYTES_DIFFER)],
     ),
@@ -73,6 +168,14 @@ CASES = {
     ),
     "account-backups": ([("/etc/passwd-", *BYTES_DIFFER), ("/etc/subgid-", *ONLY_LEFT)], [("/etc/fstab-", *ONLY_LEFT)]),
     "account-lock": ([("/etc/.pwd.lock", *ONLY_LEFT)], [("/etc/pwd.lock", *ONLY_LEFT), ("/etc/.pwdxlock", *ONLY_LEFT)]),
+    "passing-queries": (
+        [("udp 0.0.0.0:<ephemeral>", {"programs": ["chronyd"], "units": ["chrony.service"]}, None)],
+        [
+            ("udp 0.0.0.0:<ephemeral>", {"programs": ["backdoor"], "units": []}, None),
+            ("udp 0.0.0.0:323", {"programs": ["chronyd"], "units": ["chrony.service"]}, None),
+            ("tcp 0.0.0.0:<ephemeral>", {"programs": ["chronyd"], "units": ["chrony.service"]}, None),
+        ],
+    ),
     "waiting-units": (
         [("dbus.socket", {"active": "active", "sub": "running"}, {"active": "active", "sub": "listening"})],
         [
@@ -234,6 +337,29 @@ CASES = {
             ("/etc/mysql/my.cnf", *BYTES_DIFFER),
         ],
     ),
+    "postfix-numbers": (
+        [
+            ("/var/lib/postfix/master.lock", FILE, {**FILE, "sha256": "bb"}),
+            ("/var/spool/postfix/pid/master.pid", FILE, {**FILE, "sha256": "bb"}),
+            ("/var/spool/postfix/pid/unix.cleanup", FILE, {**FILE, "sha256": "bb"}),
+        ],
+        [
+            ("/var/spool/postfix/pid/master.pid", *MODE_DIFFERS),
+            ("/var/spool/postfix/pid/master.pid", *ONLY_LEFT),
+            ("/var/spool/postfix/pid/notes", *BYTES_DIFFER),
+            ("/var/lib/postfix/prng_exch", *BYTES_DIFFER),
+        ],
+    ),
+    "samba-files": (
+        [("/var/lib/samba/private/passdb.tdb", *BYTES_DIFFER), ("/var/lib/samba/account_policy.tdb", *BYTES_DIFFER)],
+        [
+            ("/var/lib/samba/private/passdb.tdb", *MODE_DIFFERS),
+            ("/var/lib/samba/private/passdb.tdb", *ONLY_LEFT),
+            ("/var/lib/samba/private/tls/key.pem", *BYTES_DIFFER),
+            ("/var/lib/samba/usershares/share", *BYTES_DIFFER),
+        ],
+    ),
+    "samba-passing": ([("/var/cache/samba/browse.dat", *ONLY_LEFT)], [("/var/cache/samba/other.dat", *ONLY_LEFT)]),
     "mariadb-passing": (
         [("/var/lib/mysql/aria_log.00000001", *BYTES_DIFFER), ("/var/lib/mysql/ib_buffer_pool", *ONLY_LEFT)],
         [("/var/lib/mysql/app/aria_log.00000001", *ONLY_LEFT), ("/var/lib/mysql/dump.sql", *ONLY_LEFT)],
@@ -306,6 +432,9 @@ def test_a_rule_over_fields_lets_every_other_field_through(rule):
         "file": {"type": "file", "mode": "0644", "owner": "root", "group": "root"},
         "unit": {"enabled": "enabled", "unreadable": ""},
         "user": {"shell": "/bin/sh", "home": "/root", "password": "set"},
+        "group": {"members": [], "password": "set"},
+        "postgresql": {"owner": "app", "password": "set", "method": "scram-sha-256"},
+        "container": {"image": "app:1", "state": "running", "digest": "d"},
     }[rule.dimension]
     for field in left:
         assert not compared(rule.name, key, left, {**left, field: "other"}).same

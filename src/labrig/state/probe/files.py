@@ -16,7 +16,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from labrig.state.probe.attributes import attributes, locked
-from labrig.state.probe.canonical import FORMS
+from labrig.state.probe.canonical import SECRET, form_of
 from labrig.state.probe.machine import OPEN_FLAGS, Unreadable
 from labrig.state.probe.mounts import below
 from labrig.state.probe.packages import INFO, MERGED, manifest, owners
@@ -133,6 +133,9 @@ def read(machine: Machine) -> Entries:
         elif path.startswith(INFO):
             value["package"] = written(path[len(INFO) :].rpartition(b".")[0].partition(b":")[0])
             value["as_packaged"] = True  # What dpkg keeps of a package comes and goes with it.
+        for folder, dimension in machine.described.items():
+            if path.startswith(folder) and path[len(folder) :][:1] == b"/":
+                value["described"] = dimension
         yield key, value
 
 
@@ -266,8 +269,11 @@ def content(descriptor: int, size: int, key: str, machine: Machine, packaged: by
     value: Value = {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()}
     if text is not found:
         value["plain"] = hashlib.sha256(found).hexdigest()
-    if key in FORMS:
-        value["canonical"] = hashlib.sha256(FORMS[key](text, machine)).hexdigest()
+    if key in SECRET:
+        value = {}
+    form = form_of(key, text)
+    if form is not None:
+        value["canonical"] = hashlib.sha256(form(text, machine)).hexdigest()
     if packaged is not None:
         digest = _digest_like(packaged)
         if digest is not None:

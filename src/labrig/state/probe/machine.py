@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hmac
 import os
 import platform
 import re
@@ -49,6 +50,7 @@ class Machine:
         left_out: The mount points whose files are not the machine's own.
         rpm_files: What rpm tells of its files, kept from one question to the next.
         noticed: What the last walk noticed by the way, see ``labrig.state.probe.files``.
+        described: Folder to the dimension that tells by meaning what its files hold; filled by those dimensions.
     """
 
     def __init__(self, request: Mapping[str, Any]) -> None:
@@ -69,8 +71,11 @@ class Machine:
         self.addresses.update((address, f"<peer {name}>") for address, name in request.get("peers", {}).items())
         self._address_bytes = [address.encode() for address in self.addresses]
         self._address_pattern = address_pattern(self.addresses)
+        self.described: dict[bytes, str] = {}
+        self._key = str(request.get("key", "")).encode()
         self.users = self._names("/etc/passwd")
         self.groups = self._names("/etc/group")
+        self._answers: dict[tuple[str, ...], str] = {}
 
     def read(self, path: str) -> bytes:
         """Return the content of a settings file below the root; refuses what is not a regular file below 64 MiB."""
@@ -87,6 +92,22 @@ class Machine:
             return self.read(path).decode("utf-8", "surrogateescape")
         except FileNotFoundError:
             return ""
+
+    def names(self, path: str) -> list[str]:
+        """Return the names in a directory below the root, sorted; none if there is no such directory."""
+        try:
+            return sorted(os.fsdecode(name) for name in os.listdir(self.root + os.fsencode(path)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def link(self, path: str) -> str:
+        """Return the target of a link below the root, empty where there is no link."""
+        try:
+            return os.fsdecode(os.readlink(self.root + os.fsencode(path)))
+        except OSError as problem:
+            if problem.errno in (errno.ENOENT, errno.ENOTDIR, errno.EINVAL):
+                return ""
+            raise
 
     def owner(self, uid: int) -> str:
         """Return the user's name, ``#UID`` for a number without one."""
@@ -121,14 +142,30 @@ class Machine:
             return content
         return self._address_pattern.sub(lambda found: self.addresses[found.group().decode()].encode(), content)
 
+    def fingerprint(self, secret: str) -> Value:
+        """Return ``{"fingerprint": ...}`` that tells two secrets apart, and nothing without a key in the request.
+
+        Whoever asks makes the key at random and keeps it to itself, so that nobody can try guesses on a fingerprint.
+        """
+        if not self._key:
+            return {}
+        return {
+            "fingerprint": hmac.new(self._key, secret.encode("utf-8", "surrogateescape"), "sha256").hexdigest()[:12]
+        }
+
     def query(self, *command: str) -> str:
-        """Return what a command prints.
+        """Return what a command prints; asked again, what it printed the first time.
 
         Raises:
             Unreadable: It is not there, fails, or takes more than a minute.
         """
         if not self.live:
             raise Unreadable(f"only a running machine can be asked with {command[0]}")
+        if command not in self._answers:
+            self._answers[command] = self._answer(command)
+        return self._answers[command]
+
+    def _answer(self, command: tuple[str, ...]) -> str:
         try:
             done = subprocess.run(
                 command,

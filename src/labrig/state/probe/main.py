@@ -11,14 +11,24 @@ from labrig.state.probe import (
     accounts,
     alternatives,
     apt,
+    authorized,
+    containers,
     debconf,
     diversions,
     files,
+    firewall,
     fstab,
     languages,
     links,
+    mariadb,
     packages,
+    postgresql,
+    processes,
+    redis,
+    schedule,
+    settings,
     sockets,
+    sudo,
     units,
 )
 from labrig.state.probe.machine import Machine, Unreadable, description
@@ -42,8 +52,20 @@ DIMENSIONS: dict[str, Callable[[Machine], Entries]] = {
     "user": accounts.users,
     "group": accounts.groups,
     "id": accounts.numbers,
+    "sudo": sudo.read,
+    "authorized key": authorized.read,
+    # Before the files, which these tell of.
+    "postgresql": postgresql.read,
+    "mariadb": mariadb.read,
+    "redis": redis.read,
+    "container": containers.read,
     "socket": sockets.read,
     "mount": fstab.read,
+    "process": processes.read,
+    "firewall": firewall.read,
+    "setting": settings.read,
+    "sysctl": settings.sysctl,
+    "cron": schedule.read,
     "file": files.read,
     # After the files: what they tell is noticed while those are walked.
     "hard link": links.read,
@@ -51,8 +73,8 @@ DIMENSIONS: dict[str, Callable[[Machine], Entries]] = {
 }
 
 # What a request may hold: further own addresses, addresses of other machines with their names, the root to
-# read, the paths to keep to, and the dimensions to read.
-KNOWN = ("self", "peers", "root", "only", "dimensions")
+# read, the paths to keep to, the dimensions to read, and a key for fingerprints of secrets.
+KNOWN = ("self", "peers", "root", "only", "dimensions", "key")
 
 WRITTEN_AT_ONCE = 500
 

@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
+SECRET = re.compile(
+    r"(?i)((?:\b|[-_])(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|access[-_]?key|secret[-_]?key)[ =:]+)"
+    r"(?!/)(\"[^\"]*\"|'[^']*'|\S+)"
+)
+ACCOUNT = re.compile(r"(://[^/\s:@]+:)[^/\s@]+(?=@)")
+
+
+def without_secrets(command: str) -> str:
+    """Return a command line with ``<secret>`` for what follows ``--password`` and the like.
+
+    >>> without_secrets("app --db-password=x --token y --password-file=/etc/app.key")
+    'app --db-password=<secret> --token <secret> --password-file=/etc/app.key'
+    """
+    return ACCOUNT.sub(r"\1<secret>", SECRET.sub(r"\1<secret>", command))
+
 
 def written(raw: bytes) -> str:
     r"""Return the bytes of a name as text that holds no control character.

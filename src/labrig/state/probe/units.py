@@ -1,9 +1,13 @@
-"""systemd's units: which are enabled, which run, which failed."""
+"""systemd's units: which are enabled, which run, which failed, what they say, and which run what is no longer there."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 from typing import TYPE_CHECKING
 
+from labrig.state.probe.stale import Clock, reasons
 from labrig.state.probe.text import written
 
 if TYPE_CHECKING:
@@ -13,23 +17,72 @@ if TYPE_CHECKING:
 # or starts a container: none of them is set up by anybody, and all come and go.
 PASSING_TYPES = (".device", ".scope", ".slice")
 
-PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,Type"
+# What systemd keeps for a user who is logged in; it stays only for one who lingers.
+SESSION = re.compile(r"user(-runtime-dir)?@(\d+)\.service")
+LINGERING = "/var/lib/systemd/linger"
+
+PROPERTIES = (
+    "Id,LoadState,ActiveState,SubState,UnitFileState,Type,NeedDaemonReload,Result,ReloadResult,ExecMainStatus,"
+    "NRestarts,Unit,TimersCalendar,TimersMonotonic,FragmentPath,SourcePath,DropInPaths,EnvironmentFiles,"
+    "WorkingDirectory,MainPID,ExecStart,ExecReload,ActiveEnterTimestampMonotonic,StateChangeTimestampMonotonic"
+)
+
+# systemd starts a service again and again: so often, and the last time no longer ago than so many seconds.
+OFTEN = 3
+LATELY = 60.0
+
+# One property, several lines.
+REPEATED = frozenset({"TimersCalendar", "TimersMonotonic", "EnvironmentFiles", "ExecStart"})
 
 
 def read(machine: Machine) -> Entries:
     """Yield every unit that has a file, and units made otherwise as long as they are active or failed."""
     listed = machine.query("systemctl", "list-unit-files", "--plain", "--no-legend", "--no-pager")
-    shown = machine.query("systemctl", "show", "*", "--property", PROPERTIES, "--no-pager")
-    found = units(listed, shown)
+    shown = show(machine)
+    folders = machine.query("systemctl", "show", "--property", "UnitPath", "--value", "--no-pager").split()
+    clock = Clock.now()
+    found = units(listed, shown, clock.monotonic)
+    lingering = _lingering(machine)
+    loaded = {unit.get("Id", ""): unit for unit in paragraphs(shown)}
     for name in sorted(found):
-        yield written(name.encode("utf-8", "surrogateescape")), found[name]
+        session = SESSION.fullmatch(name)
+        if session and machine.owner(int(session.group(2))) not in lingering:
+            continue
+        value = found[name]
+        if value["enabled"] != "alias":
+            value.update(says(machine, name, folders))
+        if name in loaded and value.get("active") == "active":
+            if _known(loaded[name].get("DropInPaths", "").split()) != _known(_drop_ins(machine, name, folders)):
+                value["reload_needed"] = True  # systemd does not notice by itself that the first drop-in has come.
+            value.update(reasons(machine, loaded[name], clock))
+        yield written(name.encode("utf-8", "surrogateescape")), value
 
 
-def units(listed: str, shown: str) -> dict[str, Value]:
+def show(machine: Machine) -> str:
+    """Return what systemd tells of all units that it has loaded."""
+    return machine.query("systemctl", "show", "*", "--property", PROPERTIES, "--no-pager")
+
+
+def paragraphs(shown: str) -> list[dict[str, str]]:
+    """Return the properties of each unit; of one that comes in several lines, the lines."""
+    found = []
+    for paragraph in shown.split("\n\n"):
+        unit: dict[str, str] = {}
+        for line in paragraph.splitlines():
+            name, separator, value = line.partition("=")
+            if not separator:
+                continue
+            unit[name] = unit[name] + "\n" + value if name in unit and name in REPEATED else value
+        found.append(unit)
+    return found
+
+
+def units(listed: str, shown: str, monotonic: float = 0.0) -> dict[str, Value]:
     """Return the units from what ``systemctl list-unit-files`` and ``systemctl show`` print.
 
     A unit that is not loaded is inactive; whether systemd still holds an inactive one in memory is chance, so
-    both read the same. An alias or a template has no activity of its own.
+    both read the same. An alias or a template has no activity of its own. ``monotonic`` is the time of systemd's
+    time stamps, in seconds.
     """
     found: dict[str, Value] = {}
     for line in listed.splitlines():
@@ -38,8 +91,7 @@ def units(listed: str, shown: str) -> dict[str, Value]:
             found[name] = {"enabled": enablement}
             if enablement != "alias" and "@." not in name:
                 found[name].update(active="inactive", sub="dead")
-    for paragraph in shown.split("\n\n"):
-        unit = dict(line.split("=", 1) for line in paragraph.splitlines() if "=" in line)
+    for unit in paragraphs(shown):
         name = unit.get("Id", "")
         if not name or name.endswith(PASSING_TYPES) or unit.get("UnitFileState") == "transient":
             continue
@@ -47,9 +99,21 @@ def units(listed: str, shown: str) -> dict[str, Value]:
             continue
         value = found.setdefault(name, {"enabled": unit.get("UnitFileState", "")})
         value.update(active=unit.get("ActiveState", ""), sub=unit.get("SubState", ""))
-        if "Type" in unit and name.endswith(".service"):
-            value["type"] = unit["Type"]
+        value.update(_troubles(unit, monotonic))
+        value.update(_nature(unit))
     return found
+
+
+def _nature(unit: dict[str, str]) -> Value:
+    """Return what kind of service or timer a unit is; when a timer fires is known only of an active one."""
+    value: Value = {}
+    if "Type" in unit and unit["Id"].endswith(".service"):
+        value["type"] = unit["Type"]
+    if unit.get("SourcePath", "").startswith("/etc/init.d/"):
+        value["script"] = unit["SourcePath"]
+    if unit["Id"].endswith(".timer") and unit.get("ActiveState") == "active":
+        value.update(schedule=_schedule(unit), triggers=unit.get("Unit", ""))
+    return value
 
 
 def _lasting(unit: dict[str, str]) -> bool:
@@ -57,3 +121,112 @@ def _lasting(unit: dict[str, str]) -> bool:
     if unit["Id"].endswith((".mount", ".swap")) and not unit.get("UnitFileState"):
         return False
     return unit.get("LoadState") != "not-found" and unit.get("ActiveState") != "inactive"
+
+
+def _troubles(unit: dict[str, str], monotonic: float) -> Value:
+    """Return what is wrong with a unit; nothing for one that is well."""
+    value: Value = {}
+    if unit.get("LoadState") not in ("loaded", "masked", "not-found", None):
+        value["load"] = unit["LoadState"]
+    if unit.get("NeedDaemonReload") == "yes":
+        value["reload_needed"] = True
+    if unit.get("ActiveState") == "failed":
+        if unit.get("Result"):
+            value["result"] = unit["Result"]
+        if unit.get("ExecMainStatus", "0") != "0":
+            value["status"] = unit["ExecMainStatus"]
+    if again_and_again(unit, monotonic):
+        # It runs one moment and waits the next; how often it was started is chance.
+        value.update(crashes=True, active="activating", sub="auto-restart")
+    return value
+
+
+def again_and_again(unit: dict[str, str], monotonic: float) -> bool:
+    """Whether systemd starts a service that ends again and again, just now."""
+    if not unit.get("NRestarts", "").isdigit() or int(unit["NRestarts"]) < OFTEN:
+        return False
+    started = int(unit.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+    return unit.get("SubState") == "auto-restart" or (
+        unit.get("ActiveState") in ("active", "activating") and monotonic - started < LATELY
+    )
+
+
+def _schedule(unit: dict[str, str]) -> list[str]:
+    """Return when a timer fires, without the next time."""
+    lines = "\n".join(unit.get(name, "") for name in ("TimersCalendar", "TimersMonotonic")).splitlines()
+    return sorted(line.strip("{ }").partition(" ; next_elapse=")[0] for line in lines if line)
+
+
+def says(machine: Machine, name: str, folders: list[str]) -> Value:
+    """Return the drop-ins of a unit, and the hash of its text together with theirs.
+
+    Comments, empty lines and broken lines mean nothing. systemd may have read an older text: it says so itself
+    (``reload_needed``).
+    """
+    paths = _drop_ins(machine, name, folders)
+    main = _fragment(machine, name, folders)
+    value: Value = {"drop_ins": [written(os.fsencode(path)) for path in paths]} if paths else {}
+    text = "\n".join(canonical(_text(machine, path)) for path in ([main, *paths] if main else paths))
+    if text:
+        own = machine.own_text(text.encode("utf-8", "surrogateescape"))
+        value["text"] = hashlib.sha256(own).hexdigest()
+    return value
+
+
+def canonical(text: str) -> str:
+    """Return the lines of a unit file that say something, each as one line."""
+    lines = []
+    for line in re.sub(r"\\\n(\s*[#;].*\n)*", " ", text).splitlines():
+        stripped = line.strip()
+        if stripped and stripped[0] not in "#;":
+            lines.append(stripped)
+    return "\n".join(lines)
+
+
+def _text(machine: Machine, path: str) -> str:
+    try:
+        return machine.text(path)
+    except OSError:
+        return ""  # A link to /dev/null hides the unit or the drop-in.
+
+
+def _known(paths: list[str]) -> set[str]:
+    return {f"{os.path.realpath(os.path.dirname(path))}/{os.path.basename(path)}" for path in paths}
+
+
+def _fragment(machine: Machine, name: str, folders: list[str]) -> str:
+    names = [name, *([_template(name)] if _template(name) else [])]
+    for wanted in names:
+        for folder in folders:
+            path = f"{folder}/{wanted}"
+            if os.path.lexists(machine.root + os.fsencode(path)):
+                return path
+    return ""
+
+
+def _template(name: str) -> str:
+    before, at, after = name.partition("@")
+    return f"{before}@.{after.rpartition('.')[2]}" if at and not after.startswith(".") else ""
+
+
+def _drop_ins(machine: Machine, name: str, folders: list[str]) -> list[str]:
+    """Return the drop-ins that hold for a unit, in systemd's order: by file name, and of each name the nearest."""
+    kind = name.rpartition(".")[2]
+    places = [f"{name}.d"]
+    if _template(name):
+        places.append(f"{_template(name)}.d")
+    stem = name.rpartition(".")[0]
+    dashes = [at + 1 for at, letter in enumerate(stem[:-1]) if letter == "-"]
+    places += [f"{stem[:cut]}.{kind}.d" for cut in reversed(dashes)]
+    places.append(f"{kind}.d")
+    found: dict[str, str] = {}
+    for place in places:
+        for folder in folders:
+            for entry in machine.names(f"{folder}/{place}"):
+                if entry.endswith(".conf"):
+                    found.setdefault(entry, f"{folder}/{place}/{entry}")
+    return [found[entry] for entry in sorted(found)]
+
+
+def _lingering(machine: Machine) -> frozenset[str]:
+    return frozenset(machine.names(LINGERING))
