@@ -22,6 +22,9 @@ PASSING = frozenset({"gpg-agent", "dirmngr", "ssh-agent", "dbus-launch", "keybox
 # Programs that start and end helpers under other users as work comes in: their users are chance.
 ON_DEMAND = re.compile(r"php-fpm.*|sshd.*|cron|atd|systemd-.*|\(sd-pam\)")
 
+# Programs that start other programs as work comes in: what they have started is chance.
+SPAWNERS = frozenset({"master", "dovecot", "inetd", "xinetd", "cron", "crond", "atd", "sshd", "gitlab-runner"})
+
 # A container on this machine: what runs there is its own affair.
 CONTAINER = re.compile(r"(^|/)(docker|libpod|lxc|crio|kubepods|machine\.slice|buildkit)([/.-]|$)(?!service)")
 
@@ -73,7 +76,7 @@ def lasting(found: list[Process], passing: set[str]) -> dict[str, Value]:
     """Return the processes that do not come and go with the work.
 
     What a process forks of itself are workers: as many as there is work, and what they start ends with it. What it
-    starts as another program lasts. ``passing`` are the units whose processes end by themselves.
+    starts as another program lasts, but for that of ``SPAWNERS``. ``passing`` are the units whose processes end by themselves.
     """
     by_number = {process.number: process for process in found}
     values: dict[str, Value] = {}
@@ -103,7 +106,7 @@ def _is_worker(process: Process, by_number: dict[str, Process]) -> bool:
         parent = by_number.get(process.parent)
         if parent is None or parent.unit != process.unit:
             return False
-        if parent.program == process.program and process.program:
+        if (parent.program == process.program and process.program) or _name(parent) in SPAWNERS:
             return True
         process = parent
     return False
