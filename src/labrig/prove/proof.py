@@ -85,6 +85,20 @@ def load(options: Options, environment: Mapping[str, str]) -> tuple[Scenario, Co
     return scenarios.load(project, file, environment), settings
 
 
+def terms(options: Options, scenario: Scenario, settings: Configuration, environment: Mapping[str, str]) -> Terms:
+    """Return what holds for every path, from what was asked and what labrig.yml says; it begins now."""
+    now = clock.now()
+    return Terms(
+        scenario,
+        origin=scenario.project,
+        environment=environment,
+        timeout=options.timeout or settings.timeout.total_seconds(),
+        restart=settings.restart if options.restart is None else options.restart,
+        allowed=allowed.holding(settings.allowed, now.date()),
+        began=now.timestamp(),
+    )
+
+
 def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_check: OnCheck) -> Proven:
     """Prove the project's change.
 
@@ -100,9 +114,9 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
         KeyboardInterrupt: The user asked to stop; everything is removed.
     """
     began = clock.monotonic()
-    now = clock.now()
-    today = now.date()
+    today = clock.now().date()
     scenario, settings = load(options, environment)
+    held = terms(options, scenario, settings, environment)
     substitutions = {**settings.images, **options.images}
 
     def image_of(image: str) -> str:
@@ -119,16 +133,7 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
             configured=settings.production,
             main=settings.main,
         )
-        terms = Terms(
-            scenario,
-            origin=scenario.project,
-            environment=environment,
-            timeout=options.timeout or settings.timeout.total_seconds(),
-            restart=settings.restart if options.restart is None else options.restart,
-            allowed=allowed.holding(settings.allowed, today),
-            began=now.timestamp(),
-        )
-        outcome = _Proof(run, chosen, repository, terms, image_of=image_of, say=say, on_check=on_check).take()
+        outcome = _Proof(run, chosen, repository, held, image_of=image_of, say=say, on_check=on_check).take()
         verdict = Verdict(
             project=project,
             scenario=scenario.name,
