@@ -86,9 +86,9 @@ def test_bars_are_read_with_the_keyboard_and_lead_to_what_their_task_touched(bro
     browser.open(page(verdicts.motd(), tmp_path))
     browser.value("document.querySelector('.tasks .bar').focus()")
     readout = "document.querySelector('.readout').innerText"
-    assert browser.value(readout).startswith("Gather facts, ok, 1.90 s")
+    assert browser.value(readout).startswith("motd : Validating arguments")
     browser.press("ArrowRight")
-    assert browser.value(readout).startswith("motd : Write the message, changed, 3.10 s; deploy on server")
+    assert browser.value(readout).startswith("motd : Write the fixed part of the message, changed, 6.10 s;")
     browser.value("document.querySelector('.tasks .bar.touches').click()")
     assert browser.value(f"{SHOWN}.map(one => one.querySelector('.key').innerText)") == ["/etc/default/motd-news"]
 

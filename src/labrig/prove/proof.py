@@ -231,7 +231,9 @@ class _Proof:
         return PathTaken(self._run, self._terms, start, self._say, self._on_check).take()
 
     def _upgrade(self) -> Outcome:
+        began = clock.now().timestamp() - self._terms.began
         found = self._production_snapshots()
+        seconds = clock.now().timestamp() - self._terms.began - began
         prepared = snapshots.preparation(self._terms.scenario)
         self._production = Start(
             "upgrade",
@@ -240,7 +242,9 @@ class _Proof:
             # Both paths stand on the same ground: what was prepared otherwise, or elsewhere, is prepared again.
             prepare=any(snapshot.prepared != prepared for snapshot in found.values()),
         )
-        return self._path(self._production)
+        outcome = self._path(self._production)
+        made = Ran("upgrade", "production", "", "", None, "", "", began, seconds)
+        return dataclasses.replace(outcome, ran=(made, *outcome.ran))
 
     def _production_snapshots(self) -> Mapping[str, Snapshot]:
         chosen = self._chosen
