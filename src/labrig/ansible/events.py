@@ -29,6 +29,7 @@ class Ended:
         paths: Absolute paths that its arguments or its result name.
         names: Packages, units or accounts that its arguments name.
         began: When it began, in seconds since 1970.
+        guards: What may have kept it from its work, as it stands there: ``creates: /etc/x``, ``force: false``.
     """
 
     host: str
@@ -44,6 +45,7 @@ class Ended:
     paths: tuple[str, ...]
     names: tuple[str, ...]
     began: float = 0.0
+    guards: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -92,4 +94,5 @@ def _event(found: dict[str, Any]) -> Event:
         paths=tuple(found["paths"]),
         names=tuple(found["names"]),
         began=found["began"],
+        guards=tuple(found["guards"]),
     )

@@ -42,6 +42,7 @@ from labrig.prove.verdict import Verdict
 @click.option(
     "--calibrate", is_flag=True, help="Deploy on two blank machines, and propose what to allow of what differs."
 )
+@click.option("--no-explain", is_flag=True, help="Do not deploy once more to see which task touched what differs.")
 @click.option("--keep", is_flag=True, help="Leave the machines running, and say how to enter them.")
 @click.option(
     "--json",
@@ -75,6 +76,7 @@ def prove(
     timeout: str | None,
     no_restart: bool,
     calibrate: bool,
+    no_explain: bool,
     keep: bool,
     json_file: Path | None,
     junit_file: Path | None,
@@ -101,10 +103,11 @@ def prove(
         keep=keep,
         timeout=None if timeout is None else seconds("--timeout", timeout),
         restart=False if no_restart else None,
+        explain=not no_explain,
     )
     if calibrate:
         without: dict[str, object] = {"--production": production, "--no-restart": no_restart, "--keep": keep}
-        without |= {"--junit": junit_file, "--report": report_directory}
+        without |= {"--no-explain": no_explain, "--junit": junit_file, "--report": report_directory}
         for option, given in without.items():
             if given:
                 raise UsageError(f"--calibrate goes without {option}", hint="it only compares two first deployments")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from labrig.ansible.events import Ended
 from labrig.ansible.playbook import PlaybookRun
-from labrig.prove import allowed
+from labrig.prove import allowed, classes
 from labrig.prove.allowed import Allowed
+from labrig.prove.attribution import LEFT_AS_IT_WAS
 from labrig.prove.failures import failed_tasks, headline
-from labrig.prove.verdict import PATH_CHECKS, Check, CheckName, Finding, Ignored, PathName, Result
+from labrig.prove.verdict import PATH_CHECKS, PATHS, Check, CheckName, Compared, Finding, Ignored, PathName, Result
 from labrig.state.compare import Comparison, Difference, compare
 from labrig.state.explain import sentence
 from labrig.state.model import State
 from labrig.state.rules import DEFAULT_RULES, ONE_MACHINE_RULES, Rule
+from labrig.state.secrets import Mask, masked
 
 # Reasons are read by people: they name a few, the details have all.
 NAMED = 3
@@ -25,7 +28,7 @@ def deploys(path: PathName, run: PlaybookRun, timeout: float, step: str) -> Chec
     if run.ok:
         return Check("deploys", path, "pass", f"{len(run.tasks)} tasks", run.seconds)
     prefix = "" if step == "deploy" else f"{step}: "
-    details = failed_tasks(run) or [{"task": "", "path": "", "host": "", "message": run.tail}]
+    details = failed_tasks(run) or [{"task": "", "path": "", "host": "", "message": masked(run.tail)}]
     return Check("deploys", path, "fail", prefix + headline(run, timeout), run.seconds, details=tuple(details))
 
 
@@ -54,26 +57,19 @@ def idempotent(
     differences, ignored, _ = across(
         before, after, rules=ONE_MACHINE_RULES, allowances=allowed.of("idempotent", allowances)
     )
+    named = [tasks_on(one, run.tasks, _host(key)) for key, one in differences]
     findings = tuple(
-        Finding(
-            "idempotent",
-            path,
-            one.dimension,
-            key,
-            one.left,
-            one.right,
-            sentence(one, left="before", right="after"),
-            one.package,
-            tasks_on(one, run.tasks, _host(key)),
+        dataclasses.replace(
+            found, tasks=tasks, kind="created differently" if _changed(tasks) else "changed at run time"
         )
-        for key, one in differences
+        for found, tasks in zip(_in_time("idempotent", path, differences), named, strict=True)
     )
     changed = tuple(
         {
             "task": task.task,
             "path": task.path,
             "host": task.host,
-            "message": "\n".join([task.message, *task.items]).strip(),
+            "message": masked("\n".join([task.message, *task.items]).strip()),
         }
         for task in run.tasks
         if task.result == "changed"
@@ -105,25 +101,39 @@ def survives_restart(
     seconds: float,
     *,
     allowances: Sequence[Allowed] = (),
-) -> tuple[Check, tuple[Ignored, ...]]:
-    """Answer whether a machine is after a restart what it was before; also what was set aside."""
+) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...]]:
+    """Answer whether a machine is after a restart what it was before; also what differs, and what was set aside."""
     differences, ignored, _ = across(
         before, after, rules=ONE_MACHINE_RULES, allowances=allowed.of("survives-restart", allowances)
     )
-    if not differences:
-        return Check("survives-restart", path, "pass", "the same after a restart", seconds), ignored
+    findings = tuple(
+        dataclasses.replace(one, kind="only after a restart") for one in _in_time("survives-restart", path, differences)
+    )
+    if not findings:
+        return Check("survives-restart", path, "pass", "the same after a restart", seconds), (), ignored
     details = tuple(
-        {
-            "dimension": one.dimension,
-            "key": key,
-            "before": one.left,
-            "after": one.right,
-            "text": sentence(one, left="before", right="after"),
-        }
-        for key, one in differences
+        {"dimension": one.dimension, "key": one.key, "before": one.left, "after": one.right, "text": one.text}
+        for one in findings
     )
     reason = f"after a restart {_count(details)}: {_first(details)}"
-    return Check("survives-restart", path, "fail", reason, seconds, details=details), ignored
+    return Check("survives-restart", path, "fail", reason, seconds, details=details), findings, ignored
+
+
+def _in_time(check: Compared, path: PathName, differences: Iterable[tuple[str, Difference]]) -> Iterator[Finding]:
+    for key, one in differences:
+        shown = _masked(one)
+        text = sentence(shown, left="before", right="after")
+        yield Finding(check, path, one.dimension, key, shown.left, shown.right, text, one.package)
+
+
+def _masked(one: Difference) -> Difference:
+    """Return a difference with what looks like a secret replaced, the same one alike on both sides."""
+    mask = Mask()
+    left, right = (
+        None if side is None else {name: mask.value(value) for name, value in side.items()}
+        for side in (one.left, one.right)
+    )
+    return dataclasses.replace(one, left=left, right=right)
 
 
 def same_state(
@@ -142,24 +152,7 @@ def same_state(
     """
     differences, ignored, compared = across(fresh, upgrade, allowances=allowed.of("same-state", allowances))
     production = look_at_production() if differences else None
-    findings = tuple(
-        Finding(
-            "same-state",
-            None,
-            one.dimension,
-            key,
-            one.left,
-            one.right,
-            sentence(one, in_production=_was_there(one, key, production)),
-            one.package,
-            tuple(
-                {"on": path, **task}
-                for path in ("fresh", "upgrade")
-                for task in tasks_on(one, tasks.get(path, ()), _host(key))
-            ),
-        )
-        for key, one in differences
-    )
+    findings = tuple(_of_paths(key, one, tasks, production) for key, one in differences)
     seconds = elapsed()
     if not findings:
         check = Check("same-state", None, "pass", f"{compared} things compared, none differs", seconds)
@@ -167,6 +160,25 @@ def same_state(
         texts = [{"text": finding.text} for finding in findings]
         check = Check("same-state", None, "fail", f"{_count(findings)}: {_first(texts)}", seconds)
     return check, findings, ignored, compared
+
+
+def _of_paths(
+    key: str, one: Difference, tasks: Mapping[PathName, Sequence[Ended]], production: Mapping[str, State] | None
+) -> Finding:
+    before = None if production is None else _before(one, key, production)
+    shown = _masked(one)
+    return Finding(
+        "same-state",
+        None,
+        one.dimension,
+        key,
+        shown.left,
+        shown.right,
+        sentence(shown, in_production=None if production is None else before is not None),
+        one.package,
+        tuple({"on": path, **task} for path in PATHS for task in tasks_on(one, tasks.get(path, ()), _host(key))),
+        None if production is None else classes.of_paths(one, before),
+    )
 
 
 def across(
@@ -210,18 +222,26 @@ def tasks_on(difference: Difference, tasks: Iterable[Ended], host: str | None = 
     Names are those of a task's own arguments and results, so what a command does besides them is not found.
     """
     return tuple(
-        {"task": task.task, "role": task.role, "path": task.path, "result": task.result}
+        {
+            "task": task.task,
+            "role": task.role,
+            "path": task.path,
+            "result": task.result,
+            "did": "names it, and reports a change" if task.result == "changed" else LEFT_AS_IT_WAS,
+        }
         for task in tasks
         if task.result in ("ok", "changed") and host in (None, task.host) and _names(task, difference)
     )
 
 
-def _was_there(difference: Difference, key: str, production: Mapping[str, State] | None) -> bool | None:
-    if production is None:
-        return None
+def _before(difference: Difference, key: str, production: Mapping[str, State]) -> Mapping[str, Any] | None:
     machine = _host(key) if len(production) > 1 else next(iter(production))
-    state = production.get(machine or "")
-    return None if state is None else (difference.dimension, difference.key) in state.entries
+    return production[machine or ""].entries.get((difference.dimension, difference.key))
+
+
+def _changed(tasks: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a task that names what differs reports a change."""
+    return any(task["result"] == "changed" for task in tasks)
 
 
 def _host(key: str) -> str | None:

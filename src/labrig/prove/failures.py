@@ -10,6 +10,7 @@ from labrig.ansible.playbook import PlaybookRun
 from labrig.ansible.workspace import Workspace
 from labrig.engine.client import is_full_disk
 from labrig.errors import EnvironmentFailed
+from labrig.state.secrets import masked
 
 _MISSING_ROLE = re.compile(r"the role '([^']+)' was not found")
 _MISSING_MODULE = re.compile(
@@ -35,7 +36,7 @@ def failed_tasks(run: PlaybookRun) -> list[dict[str, Any]]:
     last: dict[str, dict[str, Any]] = {}
     for task in run.tasks:
         if task.failed and (lost is None or task.host in lost):
-            message = "\n".join([task.message, *task.items]).strip()
+            message = masked("\n".join([task.message, *task.items]).strip())
             last[task.host] = {"task": task.task, "path": task.path, "host": task.host, "message": message}
     return list(last.values())
 
@@ -53,7 +54,7 @@ def headline(run: PlaybookRun, timeout: float) -> str:
         return f"task '{first['task']}' failed on {first['host']}{more}: {_first_line(first['message'])}"
     if run.code == 0:
         return "no machine of the scenario matches a play of the playbook, so nothing was deployed"
-    return _first_error(run.tail)
+    return masked(_first_error(run.tail))
 
 
 def environment_failure(run: PlaybookRun, workspace: Workspace) -> EnvironmentFailed | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -18,14 +19,19 @@ from labrig.engine.machines import Machine, MountedFiles
 from labrig.errors import EnvironmentFailed
 from labrig.prove import checks, verification
 from labrig.prove.allowed import Allowed
+from labrig.prove.attribution import Entries, On, Watched
 from labrig.prove.failures import environment_failure
 from labrig.prove.run import Run, Say
 from labrig.prove.verdict import Check, Finding, Ignored, PathName, Ran
+from labrig.prove.watching import Watcher
 from labrig.state import capture
 from labrig.state.model import State
 
 States = Mapping[str, State]
 """The states of a path's machines at one moment, by the machines' names."""
+
+Wanted = Mapping[str, Mapping[str, Sequence[str]]]
+"""What to look at: keys by dimension, by machine."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Outcome:
         tasks: What the first deployment did.
         logs: What was printed, by file name.
         ran: Its steps and all their tasks, with their times.
+        taken: The path itself, whose machines can still be looked at.
     """
 
     path: PathName
@@ -66,6 +73,7 @@ class Outcome:
     tasks: tuple[Ended, ...]
     logs: Mapping[str, Path]
     ran: tuple[Ran, ...] = ()
+    taken: PathTaken | None = None
 
 
 @dataclass(frozen=True)
@@ -136,14 +144,15 @@ class PathTaken:
 
         if self._terms.restart:
             # Tests may leave something; a restart is not to blame for that.
-            survived, more = self._survives_restart(again if verified.result == "skip" else self._capture())
+            survived, lost, more = self._survives_restart(again if verified.result == "skip" else self._capture())
             self._answer(survived)
+            findings += lost
             ignored += more
         else:
             self._answer(Check("survives-restart", self._name, "skip", "left out as asked"))
         self._step("done")
         return Outcome(
-            self._name, tuple(self._checks), deployed, findings, ignored, first.tasks, self._logs, self._times()
+            self._name, tuple(self._checks), deployed, findings, ignored, first.tasks, self._logs, self._times(), self
         )
 
     def deploy(self) -> Outcome:
@@ -157,6 +166,65 @@ class PathTaken:
         """Boot the machines and return their states, without deploying anything."""
         self._boot()
         return self._capture()
+
+    def see(self, wanted: Wanted, *, contents: int = 0) -> dict[str, State]:
+        """Return what there is now on the machines of a few things only; ``contents`` as for ``capture.look``."""
+        return {
+            machine.name: capture.look(
+                machine.stream,
+                wanted[machine.name],
+                asked=self._asked(machine),
+                python=machine.python(),
+                contents=contents,
+            )
+            for machine in self._machines
+            if wanted.get(machine.name)
+        }
+
+    def watch(self, on: On, wanted: Wanted, *, again: bool) -> tuple[Watched, Watched | None]:
+        """Deploy onto new machines and look, after every task, at a few things only.
+
+        Args:
+            on: What the machines are called in the story.
+            wanted: What to look at, by machine.
+            again: Whether to deploy a second time.
+
+        Returns:
+            What was seen during the first deployment, and during the second.
+
+        Raises:
+            EnvironmentFailed: The surroundings failed.
+        """
+        space = self._boot()
+        playbooks = self._terms.scenario.playbooks
+        names = tuple(machine.name for machine in self._machines if wanted.get(machine.name))
+
+        def see(name: str) -> Entries:
+            self._run.check()
+            return self.see({name: wanted[name]})[name].entries
+
+        with Watcher(space.folder / "watch.sock", names, see) as watcher:
+            space = dataclasses.replace(space, env={**space.env, **watcher.environment})
+            watcher.look()
+            steps = ("prepare", "converge") if self._start.prepare else ("converge",)
+            ok = all(self._play(space, step, playbooks[step]).ok for step in steps if step in playbooks)
+            self._settle()
+            watcher.look()
+            first = Watched(on, watcher.looks(), ok, str(self._terms.scenario.project))
+            if not again or not ok:
+                return first, None
+            watcher.look()
+            ok = self._play(space, "deploy-again", playbooks["converge"], again=True).ok
+            self._settle()
+            watcher.look()
+            return first, Watched(on, watcher.looks(), ok, str(self._terms.scenario.project))
+
+    def remove(self) -> None:
+        """Remove the machines."""
+        for machine in self._machines:
+            machine.remove()
+            self._run.machines.remove(machine)
+        self._machines = []
 
     def _boot(self) -> Workspace:
         terms = self._terms
@@ -205,21 +273,29 @@ class PathTaken:
     def _capture(self) -> States:
         self._step("capture")
         self._run.check()
-        former = {name: mounted.addresses for name, mounted in self._start.mounted.items()}
-        addresses = {machine.name: (*machine.addresses(), *former.get(machine.name, ())) for machine in self._machines}
-        states = {}
+        self._settle()
+        return {
+            machine.name: capture.capture(
+                machine.stream,
+                asked=self._asked(machine),
+                python=machine.python(),
+                source=f"the state of machine {machine.name}",
+            )
+            for machine in self._machines
+        }
+
+    def _settle(self) -> None:
         for machine in self._machines:
             machine.settle()
-            others = {
-                address: other for other, known in addresses.items() if other != machine.name for address in known
-            }
-            asked = capture.request(own_addresses=addresses[machine.name], peers=others)
-            states[machine.name] = capture.capture(
-                machine.stream, asked=asked, python=machine.python(), source=f"the state of machine {machine.name}"
-            )
-        return states
 
-    def _survives_restart(self, before: States) -> tuple[Check, tuple[Ignored, ...]]:
+    def _asked(self, machine: Machine) -> str:
+        """Return what to ask of the probe on a machine: which addresses are its own, and which are the others'."""
+        former = {name: mounted.addresses for name, mounted in self._start.mounted.items()}
+        addresses = {one.name: (*one.addresses(), *former.get(one.name, ())) for one in self._machines}
+        others = {address: other for other, known in addresses.items() if other != machine.name for address in known}
+        return capture.request(own_addresses=addresses[machine.name], peers=others)
+
+    def _survives_restart(self, before: States) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...]]:
         self._step("restart")
         began = clock.monotonic()
         try:
@@ -230,7 +306,7 @@ class PathTaken:
             if not is_answering(self._run.client):
                 raise
             reason = f"a machine does not boot again: {error.message}"
-            return Check("survives-restart", self._name, "fail", reason, clock.monotonic() - began), ()
+            return Check("survives-restart", self._name, "fail", reason, clock.monotonic() - began), (), ()
         after = self._capture()
         seconds = clock.monotonic() - began
         return checks.survives_restart(self._name, before, after, seconds, allowances=self._terms.allowed)

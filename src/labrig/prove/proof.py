@@ -14,13 +14,14 @@ from labrig.ansible.events import Ended
 from labrig.ansible.scenario import Scenario
 from labrig.engine.machines import require_image
 from labrig.errors import EnvironmentFailed, LabrigError, UsageError
-from labrig.prove import allowed, checks, configuration, platforms, production, snapshots
+from labrig.prove import allowed, checks, configuration, explaining, platforms, production, snapshots
 from labrig.prove.configuration import Configuration
+from labrig.prove.explaining import Before
 from labrig.prove.path import Outcome, PathTaken, Start, States, Terms
 from labrig.prove.production import Chosen, FromImages
 from labrig.prove.repository import NO_HEAD, Repository
 from labrig.prove.run import Run, Say
-from labrig.prove.snapshots import Snapshot
+from labrig.prove.snapshots import Snapshot, Source
 from labrig.prove.verdict import PATHS, Check, Finding, Ignored, PathName, Ran, Verdict
 
 
@@ -37,6 +38,7 @@ class Options:
     keep: bool = False
     timeout: float | None = None
     restart: bool | None = None
+    explain: bool = True
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,9 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
             configured=settings.production,
             main=settings.main,
         )
-        outcome = _Proof(run, chosen, repository, held, image_of=image_of, say=say, on_check=on_check).take()
+        outcome = _Proof(
+            run, chosen, repository, held, image_of=image_of, say=say, on_check=on_check, explain=options.explain
+        ).take()
         verdict = Verdict(
             project=project,
             scenario=scenario.name,
@@ -196,6 +200,7 @@ class _Proof:
         image_of: ImageOf,
         say: Say,
         on_check: OnCheck,
+        explain: bool,
     ) -> None:
         self._run = run
         self._chosen = chosen
@@ -204,12 +209,15 @@ class _Proof:
         self._image_of = image_of
         self._say = say
         self._on_check = on_check
+        self._explain = explain
         # Where the upgrade path begins; known once production's snapshots are.
         self._production = Start("upgrade", {})
+        self._source: Source | None = None
+        self._before: Before | None = None
 
     def take(self) -> _Answers:
         """Take both paths at once and compare what they led to."""
-        images = {platform.name: self._image_of(platform.image) for platform in self._terms.scenario.platforms}
+        images = self._images()
         for image in dict.fromkeys(images.values()):
             require_image(self._run.client, image)
         with ThreadPoolExecutor(max_workers=len(PATHS), thread_name_prefix="path") as pool:
@@ -254,6 +262,7 @@ class _Proof:
         terms = self._terms
         folder = self._run.folder / "production-tree"
         source = production.source(chosen, terms.scenario, self._repository, folder, terms.environment, self._image_of)
+        self._source = source
         return snapshots.build(self._run, source, terms.origin, terms.environment, timeout=terms.timeout, say=self._say)
 
     def _answers(self, futures: Mapping[PathName, Future[Outcome]]) -> _Answers:
@@ -280,7 +289,8 @@ class _Proof:
         same, more, hidden, compared = self._same_state(outcomes)
         self._on_check(same)
         summed = _summed([*ignored, *hidden])
-        return _Answers((*found, same), (*findings, *more), summed, compared, logs, tuple(ran))
+        explained = self._explained((*findings, *more), outcomes)
+        return _Answers((*found, same), explained, summed, compared, logs, tuple(ran))
 
     def _failure(self, futures: Mapping[PathName, Future[Outcome]]) -> BaseException | None:
         """Return what ended the proof: the first error that is no consequence of stopping the other path."""
@@ -315,10 +325,32 @@ class _Proof:
     def _look_at_production(self) -> States | None:
         """Return production's states before the upgrade; None if they cannot be had, which only makes words vaguer."""
         start = dataclasses.replace(self._production, machines="production-before")
+        taken = PathTaken(self._run, self._terms, start, lambda *_: None, self._on_check)
         try:
-            return PathTaken(self._run, self._terms, start, lambda *_: None, self._on_check).look()
+            self._before = Before(taken.look(), taken)
         except EnvironmentFailed:
             return None
+        return self._before.states
+
+    def _explained(self, findings: tuple[Finding, ...], outcomes: Mapping[PathName, Outcome]) -> tuple[Finding, ...]:
+        if not findings:
+            return findings
+        known = explaining.Known(
+            outcomes,
+            self._before,
+            fresh=Start("fresh", self._images()),
+            upgrade=self._production,
+            source=self._source,
+            production=self._chosen.production,
+        )
+        try:
+            return explaining.explained(self._run, self._terms, findings, known, self._say, watch=self._explain)
+        except KeyboardInterrupt:
+            self._run.cancel()
+            raise
+
+    def _images(self) -> dict[str, str]:
+        return {platform.name: self._image_of(platform.image) for platform in self._terms.scenario.platforms}
 
 
 def _words(error: BaseException | None) -> str:

@@ -24,6 +24,7 @@ from labrig.engine.ownership import RunLock
 from labrig.engine.reaper import Reaper
 from labrig.errors import Interrupted, LabrigError
 from labrig.prove import platforms
+from labrig.state.secrets import masked
 
 KEPT_LOGS = 20
 
@@ -129,14 +130,16 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         for name, path in extra.items():
             with contextlib.suppress(OSError):
-                shutil.copyfile(path, folder / name)
+                said = path.read_text(encoding="utf-8", errors="surrogateescape")
+                (folder / name).write_text(masked(said), encoding="utf-8", errors="surrogateescape")
         for machine in self.machines:
             with contextlib.suppress(LabrigError, OSError):
                 (folder / f"{machine.container}.json").write_text(
                     json.dumps(machine.inspect(), indent=1), encoding="utf-8"
                 )
                 journal = machine.execute(["journalctl", "--boot", "--no-pager", "--lines=2000"])
-                (folder / f"{machine.container}.journal").write_bytes(journal.stdout or machine.log_tail(500).encode())
+                said = journal.stdout.decode("utf-8", "replace") or machine.log_tail(500)
+                (folder / f"{machine.container}.journal").write_text(masked(said), encoding="utf-8")
         for old in sorted(runs.iterdir())[:-KEPT_LOGS]:
             shutil.rmtree(old, ignore_errors=True)
         return folder

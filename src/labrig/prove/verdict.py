@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from labrig.errors import ExitCode
@@ -52,11 +52,12 @@ class Finding:
         left: The fields that differ on fresh, or before; None where there is no such thing.
         right: Likewise on upgrade, or after.
         text: What it is, one sentence.
-        tasks: The tasks that touched it: ``task``, ``role``, ``path`` (file:line), ``result``, and ``on``, which is
-            fresh, upgrade or production.
+        tasks: The tasks that touched it, or name it: ``task``, ``role``, ``path`` (file:line), ``result``, ``did``,
+            which says what it did to it, and ``on``, which is fresh, upgrade or production.
         kind: The class of difference; None where it is not known.
         hint: What to do about it, one sentence.
         diff: How the contents differ, for a file.
+        cause: Which task of which path brought it about, one sentence; empty where that is not known.
     """
 
     check: Compared
@@ -71,6 +72,7 @@ class Finding:
     kind: Kind | None = None
     hint: str = ""
     diff: ContentDiff | None = None
+    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -204,11 +206,15 @@ def _finding(finding: Finding) -> dict[str, Any]:
         left: None if finding.left is None else dict(finding.left),
         right: None if finding.right is None else dict(finding.right),
         "explanation": {
+            "class": finding.kind,
             "package": finding.package,
             "tasks": [dict(task) for task in finding.tasks],
             "text": finding.text,
+            "cause": finding.cause,
+            "hint": finding.hint,
+            "diff": None if finding.diff is None else asdict(finding.diff),
         },
     }
-    if finding.check == "idempotent":
+    if finding.check != "same-state":
         found["path"] = finding.path
     return found

@@ -17,6 +17,7 @@ from labrig.ansible.workspace import Workspace
 from labrig.errors import EnvironmentFailed, Interrupted
 from labrig.prove.failures import failed_tasks, headline
 from labrig.prove.verdict import Check, PathName
+from labrig.state.secrets import masked
 
 LOG = "tests.log"
 MESSAGE_LIMIT = 2000
@@ -135,7 +136,7 @@ def _testinfra(space: Workspace, path: PathName, tests: list[Path], processes: P
         )
     passed, failures = _read_junit(junit)
     if code != PASSED and not failures:
-        failures = [{"test": "Testinfra", "message": said[-MESSAGE_LIMIT:]}]
+        failures = [{"test": "Testinfra", "message": masked(said[-MESSAGE_LIMIT:])}]
     return _Tested(passed, failures)
 
 
@@ -150,7 +151,9 @@ def _read_junit(path: Path) -> tuple[int, list[dict[str, Any]]]:
         bad = next((child for child in case if child.tag in ("failure", "error")), None)
         if bad is not None:
             message = f"{bad.get('message') or ''}\n{bad.text or ''}".strip()
-            failures.append({"test": case.get("name") or case.get("classname"), "message": message[:MESSAGE_LIMIT]})
+            failures.append(
+                {"test": case.get("name") or case.get("classname"), "message": masked(message[:MESSAGE_LIMIT])}
+            )
         elif not any(child.tag == "skipped" for child in case):
             passed += 1
     return passed, failures

@@ -21,7 +21,7 @@ Execute = Callable[[Sequence[str], bytes], Iterable[bytes | str]]
 PACKAGE = "labrig.state.probe"
 
 # Each after those that it imports.
-PARTS = ("text", "machine", "canonical", "packages", "files", "units", "accounts", "sockets", "main")
+PARTS = ("text", "machine", "canonical", "packages", "files", "units", "accounts", "sockets", "main", "look")
 
 LOADER = """\
 import sys, types
@@ -30,18 +30,21 @@ for name, source in {sources!r}:
     package, _, own = name.rpartition(".")
     setattr(sys.modules.setdefault(package, types.ModuleType(package)), own, module)
     exec(compile(source, name, "exec"), module.__dict__)
-sys.exit(sys.modules["{package}.main"].main(sys.argv[1:]))
+sys.exit(sys.modules["{package}.{entry}"].main(sys.argv[1:]))
 """
 
 
-def _assembled() -> bytes:
+def _assembled(entry: str) -> bytes:
     folder = resources.files(PACKAGE)
     sources = [(f"{PACKAGE}.{part}", folder.joinpath(f"{part}.py").read_text(encoding="utf-8")) for part in PARTS]
-    return LOADER.format(sources=sources, package=PACKAGE).encode("ascii")
+    return LOADER.format(sources=sources, package=PACKAGE, entry=entry).encode("ascii")
 
 
-PROBE: bytes = _assembled()
+PROBE: bytes = _assembled("main")
 """The probe as one source text, for the standard input of ``command()``."""
+
+LOOK: bytes = _assembled("look")
+"""The same for a look at a few things only."""
 
 
 def request(
@@ -98,6 +101,27 @@ def capture(
         UsageError: What came back is not a state.
     """
     return State.parse(lines(execute(command(asked, python=python), PROBE)), source=source)
+
+
+def look(
+    execute: Execute, keys: Mapping[str, Sequence[str]], *, asked: str, python: str = "python3", contents: int = 0
+) -> State:
+    """Return the state of a few things only; what is not there has no entry.
+
+    Args:
+        execute: As for ``capture``.
+        keys: The keys to look at, by dimension.
+        asked: From ``request()``, for addresses.
+        python: The interpreter there, 3.8 or newer.
+        contents: Up to how many bytes a file's ``content`` is read; it comes in base64.
+
+    Raises:
+        EnvironmentFailed: The output ends before the state does.
+        UsageError: What came back is not a state.
+    """
+    wanted = {"keys": {name: list(some) for name, some in keys.items()}, "contents": contents}
+    argv = command(json.dumps({**json.loads(asked), **wanted}), python=python)
+    return State.parse(lines(execute(argv, LOOK)), source="a look at a machine")
 
 
 def lines(pieces: Iterable[bytes | str]) -> Iterable[str]:

@@ -19,6 +19,7 @@ END = {
     "items": [{"item": "x", "message": "bad"}],
     "paths": ["/etc/x"],
     "names": [],
+    "guards": ["creates: /etc/x"],
 }
 
 
@@ -33,6 +34,7 @@ def test_lines_become_events() -> None:
     assert isinstance(ended, Ended)
     assert (ended.began, ended.seconds) == (1700000000.25, 0.5)
     assert (ended.items, ended.paths) == (("x: bad",), ("/etc/x",))
+    assert ended.guards == ("creates: /etc/x",)
     assert stats == Stats({"web": {"ok": 1}})
 
 

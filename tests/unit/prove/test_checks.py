@@ -90,9 +90,12 @@ def test_a_change_that_is_there_and_not_reported_is_told() -> None:
 
 
 def test_a_restart_that_changes_something_is_told() -> None:
-    check, _ = checks.survives_restart("upgrade", state(a={}, b={}), state(a={}), 1.0)
+    check, findings, _ = checks.survives_restart("upgrade", state(a={}, b={}), state(a={}), 1.0)
     assert check.result == "fail"
     assert [detail["key"] for detail in check.details] == ["/b"]
+    assert [(one.check, one.path, one.key, one.kind) for one in findings] == [
+        ("survives-restart", "upgrade", "/b", "only after a restart")
+    ]
 
 
 def test_what_is_left_behind_is_a_difference_with_the_tasks_that_name_it() -> None:

@@ -12,6 +12,7 @@ from labrig.prove import junit
 from labrig.prove.meaning import meaning
 from labrig.prove.repository import Head
 from labrig.prove.verdict import PATH_CHECKS, PATHS, Check, Finding, Ignored, Production, Verdict
+from labrig.state.content import ContentDiff
 
 HEAD = Head("main", "c" * 40, dirty=True)
 
@@ -24,7 +25,16 @@ def verdict(**bad: Any) -> Verdict:
     ]
     found.append(Check("same-state", None, given.get("same-state", "pass"), "because"))
     finding = Finding(
-        "same-state", None, "file", "/old", None, {"mode": "0644"}, "file /old exists only on the upgraded machine"
+        "same-state",
+        None,
+        "file",
+        "/old",
+        None,
+        {"mode": "0644"},
+        "file /old exists only on the upgraded machine",
+        kind="left behind",
+        hint="remove it",
+        diff=ContentDiff("text", ("+x",)),
     )
     return Verdict(
         "role",
@@ -69,7 +79,15 @@ def test_the_json_form_has_exactly_the_fields_of_its_schema() -> None:
             "key": "/old",
             "fresh": None,
             "upgrade": {"mode": "0644"},
-            "explanation": {"package": None, "tasks": [], "text": "file /old exists only on the upgraded machine"},
+            "explanation": {
+                "class": "left behind",
+                "package": None,
+                "tasks": [],
+                "text": "file /old exists only on the upgraded machine",
+                "cause": "",
+                "hint": "remove it",
+                "diff": {"form": "text", "lines": ["+x"], "changes": [], "summary": ""},
+            },
         }
     ]
 

@@ -22,9 +22,21 @@ options:
     ini:
       - section: callback_events
         key: events_file
+  watch_socket:
+    description:
+      - A Unix socket that each task's end is told to, as one JSON object a line.
+      - The play goes on when a line comes back.
+      - Whoever listens there can look at the host between two tasks.
+    type: path
+    env:
+      - name: LABRIG_WATCH_SOCKET
+    ini:
+      - section: callback_events
+        key: watch_socket
 """
 
 import json
+import socket
 import time
 
 from ansible.plugins.callback import CallbackBase
@@ -34,6 +46,22 @@ MESSAGE_LIMIT = 4000
 PATH_KEYS = ("dest", "path", "creates", "removes", "state_file")
 # Keys of the arguments that name a package, a unit, an account.
 NAME_KEYS = ("name", "pkg", "package", "unit", "service")
+# Keys of the arguments that keep a task from doing its work.
+GUARD_KEYS = ("creates", "removes", "force")
+# Tasks that happen in Ansible alone: after them a host is what it was before.
+ELSEWHERE = (
+    "debug",
+    "set_fact",
+    "assert",
+    "fail",
+    "add_host",
+    "group_by",
+    "set_stats",
+    "include_vars",
+    "validate_argument_spec",
+)
+# In seconds; whoever takes longer to look is waited for no more.
+WATCH_LIMIT = 120
 
 
 class CallbackModule(CallbackBase):
@@ -47,6 +75,9 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._file = None
+        self._watch = None
+        self._strategy = ""
+        self._background = {}
         self._began = {}
         self._items = {}
 
@@ -55,6 +86,14 @@ class CallbackModule(CallbackBase):
         path = self.get_option("events_file")
         if path:
             self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  # lives as long as the play
+        path = self.get_option("watch_socket")
+        if path:
+            self._watch = socket.socket(socket.AF_UNIX)
+            self._watch.settimeout(WATCH_LIMIT)
+            self._watch.connect(path)
+
+    def v2_playbook_on_play_start(self, play):
+        self._strategy = getattr(play, "strategy", "") or "linear"
 
     def v2_runner_on_start(self, host, task):
         self._began[(host.get_name(), task._uuid)] = (time.time(), time.monotonic())
@@ -85,9 +124,14 @@ class CallbackModule(CallbackBase):
     def _keep_item(self, result, outcome):
         fields = _fields(result)
         kept = self._items.setdefault((_of(result, "host").get_name(), _of(result, "task")._uuid), [])
-        if outcome != "ok":
+        told = outcome != "ok"
+        if told or self._watch is not None:
             label = fields.get("_ansible_item_label", fields.get("item", ""))
-            kept.append({"item": str(label)[:200], "result": outcome, "message": _message(fields)})
+            paths = _named(fields, PATH_KEYS, absolute=True)
+            names = _named(fields, NAME_KEYS, absolute=False)
+            message = _message(fields) if told else ""
+            item = {"item": str(label)[:200], "result": outcome, "message": message}
+            kept.append({**item, "told": told, "paths": paths, "names": names})
 
     def _end(self, result, outcome, ignored=False):
         host = _of(result, "host").get_name()
@@ -95,21 +139,50 @@ class CallbackModule(CallbackBase):
         fields = _fields(result)
         now = (time.time(), time.monotonic())
         began = self._began.pop((host, task._uuid), now)
-        self._write(
-            {
-                "event": "end",
-                "host": host,
-                **_task(task),
-                "result": outcome,
-                "ignored": ignored,
-                "began": round(began[0], 3),
-                "seconds": round(now[1] - began[1], 3),
-                "message": "" if outcome in ("ok", "skipped") else _message(fields),
-                "items": self._items.pop((host, task._uuid), []),
-                "paths": _named(fields, PATH_KEYS, absolute=True),
-                "names": _named(fields, NAME_KEYS, absolute=False),
-            }
-        )
+        items = self._items.pop((host, task._uuid), [])
+        ended = {
+            "event": "end",
+            "host": host,
+            **_task(task),
+            "result": outcome,
+            "ignored": ignored,
+            "began": round(began[0], 3),
+            "seconds": round(now[1] - began[1], 3),
+            "message": "" if outcome in ("ok", "skipped") else _message(fields),
+            "items": [{name: item[name] for name in ("item", "result", "message")} for item in items if item["told"]],
+            "paths": _named(fields, PATH_KEYS, absolute=True),
+            "names": _named(fields, NAME_KEYS, absolute=False),
+            "guards": _guards(fields),
+        }
+        self._write(ended)
+        # The next task of this host is not begun before this returns, whatever the strategy.
+        self._show(ended, fields, items)
+
+    def _show(self, ended, fields, items):
+        """Tell whoever watches that a task ended, and wait until they have looked."""
+        if self._watch is None or ended["result"] == "skipped" or ended["action"].rsplit(".", 1)[-1] in ELSEWHERE:
+            return
+        background = self._background.setdefault(ended["host"], {})
+        for job, finished in _jobs(fields):
+            background.pop(job, None)
+            if not finished:
+                background[job] = f"{ended['task']} ({ended['path']})"
+        delegated = (fields.get("_ansible_delegated_vars") or {}).get("ansible_delegated_host")
+        told = {
+            **{name: ended[name] for name in ("host", "task", "role", "path", "action", "result", "paths", "names")},
+            "items": [{"item": item["item"], "paths": item["paths"], "names": item["names"]} for item in items],
+            "delegated": delegated,
+            "strategy": self._strategy,
+            "background": sorted(set(background.values())),
+        }
+        try:
+            self._watch.sendall(json.dumps(told, default=str).encode() + b"\n")
+            while not self._watch.recv(1).endswith(b"\n"):
+                pass
+        except OSError as problem:
+            self._display.warning(f"nobody looks at what tasks do any more: {problem}")
+            self._watch.close()
+            self._watch = None
 
     def _write(self, event):
         if self._file is not None:
@@ -133,6 +206,28 @@ def _task(task):
         "role": role.get_name() if role else None,
         "path": task.get_path() or "",
     }
+
+
+def _guards(fields):
+    """Return what may have kept the task from its work, as it stands there: ``creates: /etc/x``, ``force: false``."""
+    if fields.get("_ansible_no_log"):
+        return []
+    found = set()
+    for one in [fields, *(fields.get("results") or [])]:
+        if isinstance(one, dict):
+            arguments = (one.get("invocation") or {}).get("module_args") or {}
+            for key in GUARD_KEYS:
+                value = arguments.get(key)
+                if value is False or (isinstance(value, str) and key != "force"):
+                    found.add(f"{key}: {str(value).lower() if value is False else value}")
+    return sorted(found)
+
+
+def _jobs(fields):
+    """Yield the background jobs that a result tells of, and whether each has finished."""
+    for one in [fields, *(fields.get("results") or [])]:
+        if isinstance(one, dict) and one.get("ansible_job_id"):
+            yield one["ansible_job_id"], bool(one.get("finished"))
 
 
 def _message(fields):
