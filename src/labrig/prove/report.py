@@ -20,19 +20,23 @@ from labrig import __version__
 from labrig.errors import EnvironmentFailed
 from labrig.prove import allowed, side_by_side, timeline
 from labrig.prove.meaning import meaning
+from labrig.prove.side_by_side import Row
 from labrig.prove.verdict import PATH_CHECKS, PATHS, Finding, Kind, Verdict
 
 PAGE = "index.html"
 # The rest of the differences is folded up, so that one sees at a glance what there is.
 OPEN = 3
+# Lines of contents on one page, which a browser shows at once; those that come after it show only their first ones.
+LINES = 20_000
+FIRST_LINES = 30
 
 KINDS: Mapping[Kind | None, str] = {
     "left behind": "production has it, and a fresh deployment does not make it",
     "not updated": "the upgrade leaves it as production has it",
-    "created differently": "both paths make it, and not alike",
-    "changed at run time": "it changed while the machine ran",
+    "created differently": "what the change makes is not the same on both",
+    "changed at run time": "no task made it what it is: it changed while the machine ran",
     "only after a restart": "it shows once the machine has been restarted",
-    None: "why they differ is not known",
+    None: "what made them differ is not known",
 }
 NO_KIND = "not classified"
 NO_ROLE = "no role"
@@ -92,8 +96,9 @@ def render(verdict: Verdict, logs: list[str]) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_visible
     )
-    environment.filters.update(value=_value, rows=side_by_side.rows, kind=_kind, role=_role, rest=_rest)
+    environment.filters.update(value=_value, kind=_kind, role=_role, rest=_rest)
     script = _part("report.js")
+    grouped = groups(verdict.findings)
     return environment.from_string(_part("report.html.j2")).render(
         verdict=verdict,
         meaning=meaning(verdict),
@@ -102,7 +107,8 @@ def render(verdict: Verdict, logs: list[str]) -> str:
         differing={(finding.check, finding.path) for finding in verdict.findings},
         rows=PATH_CHECKS,
         paths=PATHS,
-        groups=groups(verdict.findings),
+        groups=grouped,
+        contents=contents(grouped),
         facets=facets(verdict.findings),
         open=OPEN,
         time=timeline.lay_out(verdict.ran, _touched(verdict.findings)),
@@ -132,6 +138,25 @@ def groups(findings: Iterable[Finding]) -> tuple[Group, ...]:
         if roles:
             found.append(Group(kind or NO_KIND, says, tuple(roles)))
     return tuple(found)
+
+
+def contents(grouped: Iterable[Group]) -> dict[int, tuple[Row, ...]]:
+    """Return the lines of each difference that has any, by its number; of some only the first where all are too many.
+
+    What a page shows is so bounded that a browser shows it at once.
+    """
+    left = LINES
+    found = {}
+    for number, finding in (one for group in grouped for _, findings in group.roles for one in findings):
+        lines = finding.diff.lines if finding.diff else ()
+        if not lines:
+            continue
+        shown = lines if len(lines) <= left else lines[:FIRST_LINES]
+        left -= len(shown)
+        found[number] = side_by_side.rows(shown)
+        if len(shown) < len(lines):
+            found[number] += (Row(None, None, remark=f"{len(lines) - len(shown)} more lines are in the JSON form"),)
+    return found
 
 
 def facets(findings: tuple[Finding, ...]) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:

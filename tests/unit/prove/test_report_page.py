@@ -10,6 +10,7 @@ from labrig.errors import EnvironmentFailed
 from labrig.prove import report
 from labrig.prove.repository import Head
 from labrig.prove.verdict import Check, Finding, Ignored, Kind, Verdict
+from labrig.state.content import ContentDiff
 
 
 def finding(key: str = "/old", **over: Any) -> Finding:
@@ -78,6 +79,15 @@ def test_differences_are_grouped_by_class_and_role_in_the_order_of_their_weight(
 
 def test_every_class_has_its_words() -> None:
     assert set(report.KINDS) == {*get_args(Kind), None}
+
+
+def test_hundreds_of_long_contents_are_shown_by_their_first_lines() -> None:
+    diff = ContentDiff("text", ("@@ -1,400 +1,400 @@", *(f"+line {number}" for number in range(400))))
+    shown = report.contents(report.groups(finding(f"/{number}", diff=diff) for number in range(100)))
+    assert len(shown) == 100
+    assert sum(map(len, shown.values())) < 1.2 * report.LINES
+    assert shown[1][-1].remark == ""
+    assert shown[100][-1].remark == "371 more lines are in the JSON form"
 
 
 def test_one_filters_only_by_what_tells_differences_apart() -> None:
