@@ -126,13 +126,7 @@ def print_failure(check: Check, findings: Sequence[Finding] = ()) -> None:
     where = f" on {check.path}" if check.path else ""
     words.print(Text(f"\n{check.name}{where}: ", style="bold").append(check.reason, style="not bold"))
     for finding in findings[:SHOWN]:
-        words.print(f"  - {finding.text}", markup=False)
-        for task in finding.tasks[:2]:
-            words.print(
-                f"      task '{task['task']}' ({task['path']}){' on ' + task['on'] if 'on' in task else ''}",
-                style="dim",
-                markup=False,
-            )
+        _print_finding(finding)
     if len(findings) > SHOWN:
         words.print(f"  ... and {len(findings) - SHOWN} more; --report shows all", markup=False)
     for detail in check.details[:SHOWN]:
@@ -148,6 +142,18 @@ def print_failure(check: Check, findings: Sequence[Finding] = ()) -> None:
             words.print(f"      {line}", markup=False)
         if len(lines) > MESSAGE_LINES:
             words.print(f"      ... {len(lines) - MESSAGE_LINES} more lines", markup=False)
+
+
+def _print_finding(finding: Finding) -> None:
+    words.print(f"  - {finding.text}", markup=False)
+    if finding.cause:
+        words.print(f"      {finding.cause}", style="dim", markup=False)
+    if finding.hint:
+        words.print(f"      what to do: {finding.hint}", markup=False)
+    # What a cause says, it says of the tasks.
+    for task in () if finding.cause else finding.tasks[:2]:
+        on = f" on {task['on']}" if "on" in task else ""
+        words.print(f"      task '{task['task']}' ({task['path']}){on}", style="dim", markup=False)
 
 
 def _head(verdict: Verdict) -> str:
