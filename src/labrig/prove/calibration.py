@@ -177,7 +177,7 @@ def measure(
             {name: first[name]}, {name: second[name]}, allowances=allowed.of("same-state", allowances)
         )
         compared += count
-        for _, difference in differences:
+        for difference in (checks.masked_difference(one) for _, one in differences):
             text = sentence(difference, left=MACHINES[0], right=MACHINES[1])
             found.append(Measured(machine, difference, text, _proposed(difference, machine, text, today)))
     return tuple(found), compared

@@ -63,6 +63,12 @@ def test_what_could_not_be_read_is_told_and_not_proposed() -> None:
     assert found.as_json()["differences"][0]["proposed"] is None
 
 
+def test_what_looks_like_a_secret_is_not_shown() -> None:
+    first, second = (states(a={"target": f"--password={value}"}) for value in ("hunter2hunter2", "swordfish77"))
+    found = calibrated(first, second, (), TODAY)
+    assert not any(value in found.as_yaml() + str(found.as_json()) for value in ("hunter2", "swordfish"))
+
+
 def test_where_it_does_not_deploy_nothing_is_calibrated() -> None:
     bad = Check("deploys", "fresh", "fail", "task 'Break it' failed on web: no")
     found = Calibration("role", "default", (bad,), (), 0, 1.0)
