@@ -58,9 +58,11 @@ def ran(path: PathName) -> Iterator[Ran]:
         at += seconds
 
 
-def touched(name: str, where: str, **on: str) -> tuple[dict[str, Any], ...]:
+def touched(name: str, where: str, **did: str) -> tuple[dict[str, Any], ...]:
+    """Return what a task did on each path; where it did nothing it was ok."""
     return tuple(
-        {"on": path, "task": name, "role": ROLE, "path": where, "result": result} for path, result in on.items()
+        {"on": on, "task": name, "role": ROLE, "path": where, "result": "changed" if said else "ok", "did": said}
+        for on, said in did.items()
     )
 
 
@@ -72,9 +74,11 @@ LEFT_BEHIND = Finding(
     None,
     {**FILE, "mode": "0755", "size": 26, "sha256": "9730f538dbd8c851f1296b25d0035f06e4bb5e5ec9ec8a5a531b70d204daaa1f"},
     "file /etc/update-motd.d/50-uptime exists only on the upgraded machine: left behind",
-    tasks=touched(SCRIPT, SCRIPT_AT, production="changed"),
+    tasks=touched(SCRIPT, SCRIPT_AT, production="created it"),
     kind="left behind",
-    hint="add a task that removes /etc/update-motd.d/50-uptime: module file with state: absent",
+    cause=f"no task of HEAD touches it; production's {SCRIPT_AT} ('{SCRIPT}') created it",
+    hint="add a task with `state: absent` for it",
+    diff=ContentDiff("text", ("@@ -0,0 +1,2 @@", "+#!/bin/sh", "+uptime --pretty")),
 )
 NOT_UPDATED = Finding(
     "same-state",
@@ -84,7 +88,7 @@ NOT_UPDATED = Finding(
     {**FILE, "mode": "0644", "size": 118, "sha256": "5f1c"},
     {**FILE, "mode": "0644", "size": 112, "sha256": "88ab"},
     "file /etc/default/motd-news: content differs, its size is 118 bytes on fresh and 112 bytes on upgrade",
-    tasks=touched("motd : Write the fixed part of the message", "tasks/main.yml:2", fresh="changed", upgrade="ok"),
+    tasks=touched("motd : Write the fixed part of the message", "tasks/main.yml:2", fresh="created it", upgrade=""),
     kind="not updated",
     hint="the task has a guard that production already satisfies: look at `creates`, `force` or `when`",
     diff=ContentDiff(
