@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -30,7 +31,10 @@ def test_a_right_change_on_main_is_proven_against_its_first_parent(
     assert done.verdict["production"] == {"kind": "ref", "name": "first parent on main", "id": released}
     assert {check["result"] for check in done.verdict["checks"]} == {"pass"}
     assert done.verdict["compared"] > 10_000
-    assert "Proven" in (report / "index.html").read_text()
+    page = (report / "index.html").read_text()
+    assert "Proven" in page
+    bars = re.findall(r'class="bar changed"[^>]*title="motd : Write the message, changed, [\d.]+ s; (\S+) on web', page)
+    assert bars == ["deploy", "deploy"]
     assert len(ElementTree.parse(junit).findall(".//testcase")) == 9
     assert done.err.strip().splitlines()[-1].startswith("proven: safe")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -30,9 +31,14 @@ DIFF_LINES = 4
 
 
 class Progress:
-    """What a person sees of a proof; its methods may be called from several threads."""
+    """What a person sees of a proof; its methods may be called from several threads.
 
-    def __init__(self) -> None:
+    Args:
+        table: Whether the checks of a proof are shown as they are answered.
+    """
+
+    def __init__(self, *, table: bool = True) -> None:
+        self._table = table
         self._began = clock.monotonic()
         self._steps: dict[str, str] = {}
         self._checks: dict[Question, Check] = {}
@@ -56,7 +62,8 @@ class Progress:
                 Text(f"  {path}: {step}", style="dim", overflow="ellipsis", no_wrap=True)
                 for path, step in self._steps.items()
             ]
-            return Group(_table(self._checks), *steps, Text(f"  {clock.monotonic() - self._began:.0f} s", style="dim"))
+            checks = [_table(self._checks)] if self._table else []
+            return Group(*checks, *steps, Text(f"  {clock.monotonic() - self._began:.0f} s", style="dim"))
 
     def say(self, path: str, step: str, task: str) -> None:
         """Take note of a step that begins, or of a task within it."""
@@ -84,7 +91,9 @@ class Progress:
         words.print(_table(checks))
         for check in verdict.checks:
             if check.result in ("fail", "error"):
-                _print_failure(check, verdict)
+                print_failure(
+                    check, [one for one in verdict.findings if (one.check, one.path) == (check.name, check.path)]
+                )
         for one in verdict.ignored:
             if one.rule == allowed.RULE:
                 words.print(f"allowed: {one.reason}" + (f", {one.count} times" if one.count > 1 else ""), markup=False)
@@ -114,10 +123,10 @@ def _cell(check: Check | None) -> Text:
     return Text(sign, style=style).append(seconds, style="dim")
 
 
-def _print_failure(check: Check, verdict: Verdict) -> None:
+def print_failure(check: Check, findings: Sequence[Finding] = ()) -> None:
+    """Print why a check failed, with all that a person needs to mend it."""
     where = f" on {check.path}" if check.path else ""
     words.print(Text(f"\n{check.name}{where}: ", style="bold").append(check.reason, style="not bold"))
-    findings = [one for one in verdict.findings if one.check == check.name and one.path == check.path]
     for finding in findings[:SHOWN]:
         _print_finding(finding)
     if len(findings) > SHOWN:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
 from labrig.cli.console import words
 from labrig.cli.options import project_option, scenario_option, seconds
-from labrig.cli.progress import Progress
+from labrig.cli.progress import Progress, print_failure
 from labrig.errors import EnvironmentFailed, UsageError
-from labrig.prove import junit, proof, report
+from labrig.prove import calibration, junit, proof, report
+from labrig.prove.calibration import Calibration
 from labrig.prove.meaning import meaning
 from labrig.prove.proof import Options, Proven
 from labrig.prove.verdict import Verdict
@@ -37,6 +39,9 @@ from labrig.prove.verdict import Verdict
 )
 @click.option("--timeout", metavar="TIME", help="How long a path may take: 90s, 30m, 2h, or seconds [default: 30m].")
 @click.option("--no-restart", is_flag=True, help="Do not restart the machines.")
+@click.option(
+    "--calibrate", is_flag=True, help="Deploy on two blank machines, and propose what to allow of what differs."
+)
 @click.option("--no-explain", is_flag=True, help="Do not deploy once more to see which task touched what differs.")
 @click.option("--keep", is_flag=True, help="Leave the machines running, and say how to enter them.")
 @click.option(
@@ -70,6 +75,7 @@ def prove(
     images: tuple[str, ...],
     timeout: str | None,
     no_restart: bool,
+    calibrate: bool,
     no_explain: bool,
     keep: bool,
     json_file: Path | None,
@@ -99,6 +105,13 @@ def prove(
         restart=False if no_restart else None,
         explain=not no_explain,
     )
+    if calibrate:
+        without: dict[str, object] = {"--production": production, "--no-restart": no_restart, "--keep": keep}
+        without |= {"--no-explain": no_explain, "--junit": junit_file, "--report": report_directory}
+        for option, given in without.items():
+            if given:
+                raise UsageError(f"--calibrate goes without {option}", hint="it only compares two first deployments")
+        return _calibrate(options, json_file)
     try:
         with Progress() as progress:
             proven = proof.prove(options, os.environ, say=progress.say, on_check=progress.check)
@@ -113,6 +126,34 @@ def prove(
     _tell_what_is_left(proven)
     words.print(f"{verdict.decision}: {meaning(verdict)}", markup=False)
     return verdict.exit_code
+
+
+def _calibrate(options: Options, json_file: Path | None) -> int:
+    with Progress(table=False) as progress:
+        found = calibration.calibrate(options, os.environ, say=progress.say)
+    _write_json(found.as_json(), json_file)
+    for check in found.failed:
+        print_failure(check)
+    if found.logs is not None:
+        words.print(f"logs: {found.logs}", markup=False)
+    for one in found.measured:
+        where = f"{one.machine}: " if one.machine else ""
+        words.print(f"  - {where}{one.text}", markup=False)
+    # Ready to be pasted: only this is on stdout, unless the JSON is.
+    if str(json_file) != "-":
+        click.echo(found.as_yaml(), nl=False)
+    words.print(_said(found), markup=False)
+    return found.exit_code
+
+
+def _said(found: Calibration) -> str:
+    if found.failed:
+        return "not calibrated: it does not deploy"
+    if not found.measured:
+        return f"calibrated: {found.compared} things compared, none differs between two equal deployments"
+    count = len(found.measured)
+    things = "1 thing differs" if count == 1 else f"{count} things differ"
+    return f"not calibrated: {things} between two equal deployments; say in labrig.yml which of them may, and why"
 
 
 def _images(given: tuple[str, ...], playbook: Path | None) -> tuple[str | None, dict[str, str]]:
@@ -140,17 +181,22 @@ def _check_writable(path: Path | None) -> None:
 def _write(
     verdict: Verdict, proven: Proven, json_file: Path | None, junit_file: Path | None, report_directory: Path | None
 ) -> None:
-    if json_file is not None:
-        text = json.dumps(verdict.as_json(), indent=2, default=str) + "\n"
-        if str(json_file) == "-":
-            click.echo(text, nl=False)
-        else:
-            json_file.write_text(text, encoding="utf-8")
+    _write_json(verdict.as_json(), json_file)
     if junit_file is not None:
         junit_file.write_text(junit.render(verdict), encoding="utf-8")
     if report_directory is not None:
         page = report.write(verdict, report_directory, proven.logs)
         words.print(f"report: {page}", markup=False)
+
+
+def _write_json(content: dict[str, Any], file: Path | None) -> None:
+    if file is None:
+        return
+    text = json.dumps(content, indent=2, default=str) + "\n"
+    if str(file) == "-":
+        click.echo(text, nl=False)
+    else:
+        file.write_text(text, encoding="utf-8")
 
 
 def _tell_what_is_left(proven: Proven) -> None:

@@ -122,20 +122,12 @@ class PathTaken:
             EnvironmentFailed: The surroundings failed, so that nothing can be said of the change.
         """
         space = self._boot()
-        playbooks = self._terms.scenario.playbooks
-        if self._start.prepare and "prepare" in playbooks:
-            prepared = self._play(space, "prepare", playbooks["prepare"])
-            if not prepared.ok:
-                self._answer(checks.deploys(self._name, prepared, self._terms.timeout, "prepare"))
-                return self._stop("the machine could not be prepared")
-
-        first = self._play(space, "deploy", playbooks["converge"])
-        self._answer(checks.deploys(self._name, first, self._terms.timeout, "deploy"))
-        if not first.ok:
-            return self._stop("it does not deploy")
+        first, stopped = self._deployment(space)
+        if stopped:
+            return self._stop(stopped)
         deployed = self._capture()
 
-        second = self._play(space, "deploy-again", playbooks["converge"], again=True)
+        second = self._play(space, "deploy-again", self._terms.scenario.playbooks["converge"], again=True)
         again = self._capture()
         idempotent, findings, ignored = checks.idempotent(
             self._name, second, deployed, again, self._terms.timeout, allowances=self._terms.allowed
@@ -162,6 +154,13 @@ class PathTaken:
         return Outcome(
             self._name, tuple(self._checks), deployed, findings, ignored, first.tasks, self._logs, self._times(), self
         )
+
+    def deploy(self) -> Outcome:
+        """Take the path no further than its first deployment; of its checks only ``deploys`` is answered."""
+        first, stopped = self._deployment(self._boot())
+        deployed = None if stopped else self._capture()
+        self._step("done")
+        return Outcome(self._name, tuple(self._checks), deployed, (), (), first.tasks, self._logs, self._times())
 
     def look(self) -> States:
         """Boot the machines and return their states, without deploying anything."""
@@ -240,6 +239,18 @@ class PathTaken:
         space = workspace.lay_out(terms.scenario, folder, containers, terms.origin, terms.environment)
         requirements.check(space)
         return space
+
+    def _deployment(self, space: Workspace) -> tuple[PlaybookRun, str]:
+        """Prepare and deploy, and answer ``deploys``; return the last run, and why the path ends with it if it does."""
+        playbooks = self._terms.scenario.playbooks
+        if self._start.prepare and "prepare" in playbooks:
+            prepared = self._play(space, "prepare", playbooks["prepare"])
+            if not prepared.ok:
+                self._answer(checks.deploys(self._name, prepared, self._terms.timeout, "prepare"))
+                return prepared, "the machine could not be prepared"
+        first = self._play(space, "deploy", playbooks["converge"])
+        self._answer(checks.deploys(self._name, first, self._terms.timeout, "deploy"))
+        return first, "" if first.ok else "it does not deploy"
 
     def _play(self, space: Workspace, step: str, playbook_path: Path, *, again: bool = False) -> PlaybookRun:
         def on_event(event: Event) -> None:

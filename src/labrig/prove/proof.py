@@ -87,6 +87,20 @@ def load(options: Options, environment: Mapping[str, str]) -> tuple[Scenario, Co
     return scenarios.load(project, file, environment), settings
 
 
+def terms(options: Options, scenario: Scenario, settings: Configuration, environment: Mapping[str, str]) -> Terms:
+    """Return what holds for every path, from what was asked and what labrig.yml says; it begins now."""
+    now = clock.now()
+    return Terms(
+        scenario,
+        origin=scenario.project,
+        environment=environment,
+        timeout=options.timeout or settings.timeout.total_seconds(),
+        restart=settings.restart if options.restart is None else options.restart,
+        allowed=allowed.holding(settings.allowed, now.date()),
+        began=now.timestamp(),
+    )
+
+
 def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_check: OnCheck) -> Proven:
     """Prove the project's change.
 
@@ -102,9 +116,9 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
         KeyboardInterrupt: The user asked to stop; everything is removed.
     """
     began = clock.monotonic()
-    now = clock.now()
-    today = now.date()
+    today = clock.now().date()
     scenario, settings = load(options, environment)
+    held = terms(options, scenario, settings, environment)
     substitutions = {**settings.images, **options.images}
 
     def image_of(image: str) -> str:
@@ -121,17 +135,8 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
             configured=settings.production,
             main=settings.main,
         )
-        terms = Terms(
-            scenario,
-            origin=scenario.project,
-            environment=environment,
-            timeout=options.timeout or settings.timeout.total_seconds(),
-            restart=settings.restart if options.restart is None else options.restart,
-            allowed=allowed.holding(settings.allowed, today),
-            began=now.timestamp(),
-        )
         outcome = _Proof(
-            run, chosen, repository, terms, image_of=image_of, say=say, on_check=on_check, explain=options.explain
+            run, chosen, repository, held, image_of=image_of, say=say, on_check=on_check, explain=options.explain
         ).take()
         verdict = Verdict(
             project=project,
@@ -234,7 +239,9 @@ class _Proof:
         return PathTaken(self._run, self._terms, start, self._say, self._on_check).take()
 
     def _upgrade(self) -> Outcome:
+        began = clock.now().timestamp() - self._terms.began
         found = self._production_snapshots()
+        seconds = clock.now().timestamp() - self._terms.began - began
         prepared = snapshots.preparation(self._terms.scenario)
         self._production = Start(
             "upgrade",
@@ -243,7 +250,9 @@ class _Proof:
             # Both paths stand on the same ground: what was prepared otherwise, or elsewhere, is prepared again.
             prepare=any(snapshot.prepared != prepared for snapshot in found.values()),
         )
-        return self._path(self._production)
+        outcome = self._path(self._production)
+        made = Ran("upgrade", "production", "", "", None, "", "", began, seconds)
+        return dataclasses.replace(outcome, ran=(made, *outcome.ran))
 
     def _production_snapshots(self) -> Mapping[str, Snapshot]:
         chosen = self._chosen

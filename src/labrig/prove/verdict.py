@@ -80,7 +80,8 @@ class Ran:
     """One task of one playbook run on one host, or a whole step, for the time lines of a report.
 
     Attributes:
-        step: ``boot``, ``prepare``, ``deploy``, ``capture``, ``deploy-again``, ``verify`` or ``restart``.
+        step: ``production``, which makes or finds its snapshot, ``boot``, ``prepare``, ``deploy``, ``capture``,
+            ``deploy-again``, ``verify`` or ``restart``.
         host: The machine; empty for a whole step, which has no task either.
         where: Where the task stands, ``file:line``.
         result: ok, changed, failed, skipped or unreachable.
