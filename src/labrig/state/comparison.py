@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from labrig.state import sides
 from labrig.state.compare import Comparison, compare
 from labrig.state.explain import sentence
-from labrig.state.model import State
+from labrig.state.model import Key, State
 from labrig.state.rules import DEFAULT_RULES, ONE_MACHINE_RULES, Rule
 
 SCHEMA = "labrig.comparison/1"
@@ -29,6 +30,8 @@ class Told:
         rules: The name of the set of rules.
         found: What came of it.
         notes: What was not compared, as sentences.
+        allowed: What differs and may, with the reasons.
+        unused: What might differ and does not.
     """
 
     left: str
@@ -37,6 +40,8 @@ class Told:
     rules: str
     found: Comparison
     notes: tuple[str, ...]
+    allowed: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def same(self) -> bool:
@@ -57,6 +62,10 @@ class Told:
             yield from (f"  {one}" for one in said)
         for note in self.notes:
             yield f"not compared: {note}"
+        for one in self.allowed:
+            yield f"allowed: {one}"
+        for one in self.unused:
+            yield f"allowed, but it does not differ: {one}"
         yield self.answer()
 
     def answer(self) -> str:
@@ -94,10 +103,19 @@ class Told:
             "compared": self.found.compared,
             "ignored": [{"rule": one.rule, "reason": one.reason, "count": one.count} for one in self.found.ignored],
             "notes": list(self.notes),
+            "allowed": list(self.allowed),
+            "unused": list(self.unused),
         }
 
 
-def tell(left: State, right: State, *, rules: str = "", names: Sequence[str] | None = None) -> Told:
+def tell(
+    left: State,
+    right: State,
+    *,
+    rules: str = "",
+    names: Sequence[str] | None = None,
+    allowed: Mapping[Key, str] = MappingProxyType({}),
+) -> Told:
     """Compare two states.
 
     Args:
@@ -105,6 +123,7 @@ def tell(left: State, right: State, *, rules: str = "", names: Sequence[str] | N
         right: The other.
         rules: A name of ``RULES``; empty for what the headers say: one machine or two.
         names: What to call the two sides; None for what the headers say.
+        allowed: What may differ, by dimension and exact key, each with its reason.
     """
     one_machine = sides.is_one_machine(left.header, right.header) if not rules else rules == "one-machine"
     chosen = rules or ("one-machine" if one_machine else "two-machines")
@@ -112,7 +131,12 @@ def tell(left: State, right: State, *, rules: str = "", names: Sequence[str] | N
     headers = left.header, right.header
     left, right, notes = sides.alike(left, right)
     found = compare(left, right, rules=RULES[chosen])
-    return Told(called[0], called[1], headers, chosen, found, (*notes, *found.notes))
+    met = {(one.dimension, one.key) for one in found.differences}
+    kept = tuple(one for one in found.differences if (one.dimension, one.key) not in allowed)
+    may = tuple(f"{' '.join(key)}: {reason}" for key, reason in allowed.items() if key in met)
+    unused = tuple(" ".join(key) for key in allowed if key not in met)
+    notes = (*notes, *found.notes)
+    return Told(called[0], called[1], headers, chosen, replace(found, differences=kept), notes, may, unused)
 
 
 def _counted(count: int, one: str, many: str = "") -> str:
