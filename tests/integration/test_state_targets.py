@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+import testinfra
+from labrig.targets import files
+from labrig.targets.read import Wish
+from labrig.targets.testinfra import state
+
 IMAGE = "labrig/debian-12:latest"
 WAIT_LIMIT = 60.0
 
@@ -150,6 +155,30 @@ def test_a_server_is_the_same_over_ssh_and_through_its_container(server, past, l
 def test_what_an_ordinary_user_reads_with_sudo_is_what_root_reads(server, past, labrig):
     done = labrig("compare", past, server.url("deploy") + "?become")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_ansible_and_testinfra_see_the_same_over_ssh(server, past, labrig, tmp_path, monkeypatch):
+    """Ansible over ssh without pipelining gives the machine a terminal, and the user's shell says something first."""
+    seen = state(testinfra.get_host(server.url(), ssh_config=str(server.config)), Wish())
+    files.write(str(tmp_path / "testinfra.jsonl"), seen.lines())
+    (tmp_path / "play.yml").write_text(
+        "- hosts: all\n  gather_facts: false\n  become: true\n"
+        "  tasks:\n    - labrig.core.machine_state: {dest: ansible.jsonl.gz}\n"
+    )
+    host = f"web ansible_host={server.address} ansible_port={PORT} ansible_user=deploy"
+    (tmp_path / "hosts").write_text(f"{host} ansible_ssh_common_args='-F {server.config}'\n")
+    monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(Path(__file__).parents[2] / "collections"))
+    play = subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", "-i", "hosts", "play.yml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert play.returncode == 0, play.stdout + play.stderr
+    for file in ("testinfra.jsonl", "ansible.jsonl.gz"):
+        done = labrig("compare", past, file)
+        assert (done.returncode, done.stdout.splitlines()[:-1]) == (0, []), file
 
 
 def test_without_sudo_it_says_what_it_may_not_read(server, past, labrig, tmp_path):

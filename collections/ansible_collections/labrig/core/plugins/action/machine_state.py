@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 
 try:
     from labrig.errors import LabrigError
-    from labrig.state import capture, comparison
+    from labrig.state import capture
     from labrig.state.dimensions import DIMENSIONS
     from labrig.state.model import State
     from labrig.targets import files, ready
@@ -69,6 +69,9 @@ class ActionModule(ActionBase):
 
     def _captured(self, asked, task_vars):
         name = task_vars.get("inventory_hostname", "")
+        dest = asked["dest"] and self._loader.path_dwim(asked["dest"])
+        if dest:
+            files.check_name(dest)
         python = self._python(task_vars, name)
         header = describe({"kind": "ansible", "name": name}, tuple(asked["only"]))
         lines = capture.stream(
@@ -79,11 +82,7 @@ class ActionModule(ActionBase):
             about=header,
             source=f"the state of {name}",
         )
-        dest = asked["dest"] and self._loader.path_dwim(asked["dest"])
-        if dest:
-            files.check_name(dest)
         path = dest if dest and not self._task.check_mode else _passing_file()
-        before = self._before(dest)
         digest = hashlib.sha256()
         files.write(path, _hashed(lines, digest))
         state = State.parse(files.read(path), source=path)
@@ -96,21 +95,12 @@ class ActionModule(ActionBase):
             "unreadable": dict(state.unreadable),
             "ansible_facts": {FACT: {"path": path, "sha256": digest.hexdigest()}},
         }
-        if before is not None:
-            told = comparison.tell(before, state)
-            found["diff"] = {"prepared": "\n".join(told.lines()) + "\n"}
         if asked["return_state"]:
             found["state"] = [
                 {"dimension": dimension, "key": key, "value": dict(value)}
                 for (dimension, key), value in state.entries.items()
             ]
         return found
-
-    def _before(self, dest):
-        """Return the state that ``dest`` holds so far, where a difference is to be shown."""
-        if not dest or not self._task.diff or not os.path.exists(dest):
-            return None
-        return State.parse(files.read(dest), source=dest)
 
     def _python(self, task_vars, name):
         chosen = str(task_vars.get("ansible_python_interpreter") or "")

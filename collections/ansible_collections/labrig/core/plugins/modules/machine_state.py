@@ -40,8 +40,8 @@ attributes:
     support: full
     description: The machine is only looked at.
   diff_mode:
-    support: full
-    description: Shows what differs between the state that O(dest) held before and the one of now.
+    support: none
+    description: What differs is told by M(labrig.core.machine_state_compare).
   platform:
     platforms: linux
     support: full

@@ -25,7 +25,7 @@ options:
   rules:
     description:
       - Which rules set differences aside. C(labrig state rules) lists them.
-      - V(two-machines) are for two servers that are to be alike. What each makes for itself may differ.
+      - V(two-machines) are for two servers that are to be alike. Each has host keys of its own, for example.
       - V(one-machine) are for one server before and after something.
       - With V(auto) it is V(one-machine) where both states are of one host, else V(two-machines).
     type: str
