@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def capture(*, target: str, output: str, **asked: Any) -> None:
     files.check_name(output)
     found = read.find(target, _tell)
     unreadable: dict[str, str] = {}
-    with read.closing(_watched(found, wish, unreadable)) as lines:
+    with contextlib.closing(_watched(found, wish, unreadable)) as lines:
         count = files.write(output, lines)
     for dimension, reason in unreadable.items():
         _tell(f"{dimension} could not be read completely: {reason}")
@@ -81,15 +82,16 @@ def capture(*, target: str, output: str, **asked: Any) -> None:
     words.print(f"{found}: {count - 2 - len(unreadable)} entries{where}", markup=False)
 
 
-def _watched(target: Target, wish: Wish, unreadable: dict[str, str]) -> Any:
-    source = read.lines(target, wish)
+def _watched(target: Target, wish: Wish, unreadable: dict[str, str]) -> Generator[str, None, None]:
+    """Yield the lines of a state, and note what could not be read."""
+    source: Iterable[str] = read.lines(target, wish)
     if target.kind == "file" and (wish.only or wish.dimensions):
         source = sides.within(State.parse(source), only=wish.only, dimensions=wish.dimensions).lines()
     for line in source:
-        if '"unreadable":' in line[:60] or line.startswith('{"dimension"'):
+        # Keys are written in order, and an entry has a key: only the few others are looked into.
+        if line.startswith('{"dimension":') and '"key":' not in line[:80]:
             record = json.loads(line)
-            if "key" not in record and "unreadable" in record:
-                unreadable[record["dimension"]] = record["unreadable"]
+            unreadable[record["dimension"]] = record["unreadable"]
         yield line
 
 

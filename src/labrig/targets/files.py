@@ -82,7 +82,8 @@ def read(name: str) -> Iterator[str]:
         EnvironmentFailed: It can't be read.
     """
     if name == PIPE:
-        yield from sys.stdin
+        for line in sys.stdin.buffer:
+            yield line.decode("utf-8", "replace").rstrip("\n")
         return
     _known(name)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -82,11 +82,12 @@ def state(target: Target, wish: Wish) -> State:
         UsageError: A file is no state.
         EnvironmentFailed: It is not reached, or ends early.
     """
-    found = State.parse(lines(target, wish), source=_source(target))
+    with contextlib.closing(lines(target, wish)) as read:
+        found = State.parse(read, source=_source(target))
     return sides.within(found, only=wish.only, dimensions=wish.dimensions) if target.kind == "file" else found
 
 
-def lines(target: Target, wish: Wish) -> Iterator[str]:
+def lines(target: Target, wish: Wish) -> Generator[str, None, None]:
     """Yield the lines of a target's state as they come; nothing is held, and the last one only where it is whole.
 
     Raises:
@@ -211,15 +212,6 @@ def _probed(
 def describe(target: dict[str, Any], only: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return what is added to the header of a state: through what it was captured, when, and which files."""
     return {"target": target, "captured": clock.now().isoformat(timespec="seconds"), "only": list(only)}
-
-
-@contextlib.contextmanager
-def closing(found: Iterator[str]) -> Iterator[Iterator[str]]:
-    """End a capture that is not read to its end: connections are closed and helpers removed."""
-    try:
-        yield found
-    finally:
-        getattr(found, "close", lambda: None)()
 
 
 _READERS: dict[Kind, Callable[[Target, Wish], Iterator[str]]] = {
