@@ -111,7 +111,7 @@ def same_state() -> SameState:
 
         told = comparison.tell(left, right, rules=rules, names=names, allowed=allowed or {})
         if not told.same:
-            said = list(told.lines())
+            *said, _ = told.lines()
             more = [f"... and {len(said) - SHOWN} more"] if len(said) > SHOWN else []
             pytest.fail("\n".join([told.answer(), *said[:SHOWN], *more]), pytrace=False)
 

@@ -256,29 +256,30 @@ def test_a_host_key_that_is_not_known_is_not_trusted(server, labrig, tmp_path):
     assert "put its key into ~/.ssh/known_hosts" in done.stderr
 
 
-def test_a_connection_that_breaks_midway_leaves_no_file(server, tmp_path):
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "labrig",
-            "state",
-            "capture",
-            server.url(),
-            "-o",
-            "web.jsonl",
-            "--ssh-config",
-            server.config,
-        ],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    # It stands still halfway, so that it can't be over before the session is.
-    until(lambda: server.run(f"pkill -STOP -f '{PROBE}' && echo yes || true"), "the probe runs")
+def session_killed(server):
     server.run(f"pkill -KILL -f '{SESSION}'")
-    _, said = process.communicate(timeout=60)
-    server.run(f"pkill -KILL -f '{PROBE}' || true")
+
+
+def machine_frozen(server):
+    # Nothing answers any more, and nothing closes the connection either.
+    docker("pause", server.name)
+
+
+@pytest.mark.parametrize("breaks", [session_killed, machine_frozen])
+def test_a_connection_that_breaks_midway_leaves_no_file(server, tmp_path, breaks):
+    words = ["state", "capture", server.url(), "-o", "web.jsonl", "--ssh-config", server.config]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "labrig", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    # It stands still halfway, so that it can't be over before the connection breaks.
+    until(lambda: server.run(f"pkill -STOP -f '{PROBE}' && echo yes || true"), "the probe runs")
+    try:
+        breaks(server)
+        _, said = process.communicate(timeout=WAIT_LIMIT)
+    finally:
+        process.kill()
+        docker("unpause", server.name, check=False)
+        server.run(f"pkill -KILL -f '{PROBE}' || true")
     assert process.returncode == 3, said
     assert "no connection to" in said
     assert list(tmp_path.iterdir()) == []
