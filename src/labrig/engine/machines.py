@@ -243,15 +243,17 @@ class Machine:
                 raise
         return Output(int(code if code is not None else 255), stdout or b"", stderr or b"")
 
-    def stream(self, command: Sequence[str], stdin: bytes = b"") -> Iterator[bytes]:
+    def stream(self, command: Sequence[str], stdin: bytes = b"", *, user: str = "") -> Iterator[bytes]:
         """Run a command with bytes on its standard input; yield its output in pieces as it comes.
+
+        ``user`` is as in Docker: a name or a number; empty for the one that the image names.
 
         Raises:
             EnvironmentFailed: The command did not end with 0; the message has what it wrote to standard error.
         """
         with engine_errors(f"run {command[0]} in machine {self.name}"):
             api = self._client.api
-            handle = api.exec_create(self._container.id, list(command), stdin=True)["Id"]
+            handle = api.exec_create(self._container.id, list(command), stdin=True, user=user)["Id"]
             connection = api.exec_start(handle, socket=True)
             errors = b""
             try:

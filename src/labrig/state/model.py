@@ -86,6 +86,43 @@ class State:
         yield encode({"end": True, "entries": len(self.entries)})
 
 
+def whole(lines: Iterable[str], *, source: str = "the state") -> Iterator[str]:
+    """Yield the lines of a state as they come, and raise where it is not whole; nothing of it is held.
+
+    Raises:
+        ForeignState: As for ``State.parse``.
+        TruncatedState: Likewise.
+    """
+    passing: list[str] = []
+    entries = 0
+    ended = False
+
+    def tapped() -> Iterator[str]:
+        for line in lines:
+            passing[:] = [line]
+            yield line
+
+    records = _records(tapped(), source)
+    _header(next(records, None), source)
+    yield from passing
+    for number, record in records:
+        match record:
+            case {"dimension": str(), "key": str(), "value": dict()}:
+                entries += 1
+            case {"dimension": str(), "unreadable": str()}:
+                pass
+            case {"end": True, "entries": int(count)}:
+                ended = count == entries
+            case _:
+                raise ForeignState(
+                    f"{source}, line {number}: expected an entry, found {_shortened(json.dumps(record))}"
+                )
+        yield passing[0]
+        if ended:
+            return
+    raise TruncatedState(f"{source} ends after {entries} entries without its last line", hint="Capture it again.")
+
+
 def _header(first: tuple[int, Record] | None, source: str) -> Record:
     if first is None:
         raise TruncatedState(f"{source} is empty")

@@ -43,6 +43,31 @@ def test_looking_leaves_nothing_behind(tmp_path):
     assert "-B" in capture.command()
 
 
+def test_the_probe_travels_as_an_argument_where_there_is_no_standard_input(tmp_path):
+    (tmp_path / "file").write_text("x")
+    asked = capture.request(root=str(tmp_path), dimensions=["file"])
+
+    def without_input(argv, stdin):
+        assert stdin == b""
+        return run(argv, None)
+
+    lines = list(capture.stream(without_input, asked=asked, packed=True))
+    assert State.parse(lines).entries == capture.capture(run, asked=asked).entries
+    # Linux takes 128 KiB for one argument, and whatever passes it on may quote it.
+    assert all(len(word) < 100_000 for word in capture.packed_command(asked))
+
+
+def test_what_a_login_shell_says_before_the_state_is_left_out(tmp_path):
+    def talkative(argv, stdin):
+        yield b"welcome to web\r\n"
+        yield b"".join(run(argv, stdin)).replace(b"\n", b"\r\n")
+
+    asked = capture.request(root=str(tmp_path), dimensions=["file"])
+    lines = list(capture.stream(talkative, asked=asked, about={"target": {"name": "web"}}))
+    assert State.parse(lines).header["target"] == {"name": "web"}
+    assert not any(line.endswith("\r") for line in lines)
+
+
 def test_a_connection_that_breaks_is_noticed(tmp_path):
     def broken(argv, stdin):
         yield b"".join(run(argv, stdin))[:-30]
