@@ -120,10 +120,20 @@ class MountedFiles:
     addresses: tuple[str, ...]
 
     def now(self, other: MountedFiles) -> dict[str, str]:
-        """Return which of these contents differ from what Docker wrote since, with the addresses of now in them."""
+        """Return which of these contents differ from what Docker wrote since.
+
+        The machine's addresses of now are in them, and in the lines that Docker writes its name of now: the machine of
+        a snapshot may have been called otherwise.
+        """
         found = {}
         for path, content in self.content.items():
             for before, after in zip(self.addresses, other.addresses, strict=False):
+                here, there = (
+                    re.search(rf"^{re.escape(address)}\t.+$", text, re.MULTILINE)
+                    for address, text in ((before, content), (after, other.content.get(path, "")))
+                )
+                if here and there:
+                    content = content.replace(here[0], there[0])  # noqa: PLW2901
                 content = re.sub(rf"(?<![\w.:]){re.escape(before)}(?![\w.:])", after, content)  # noqa: PLW2901
             if content != other.content.get(path):
                 found[path] = content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +21,8 @@ from labrig.prove.run import Run, Say
 from labrig.prove.verdict import Production
 
 REPOSITORY = "labrig/production"
+# What an engine says of a layer before it is pushed.
+PASSING = ("Preparing", "Waiting", "Pushing")
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ def push(client: DockerClient, image: str, target: str, say: Callable[[str], Non
                     raise EnvironmentFailed(
                         f"{target} could not be pushed: {line['error']}", hint="docker login, or another name"
                     )
-                say(str(line.get("status", json.dumps(line))))
+                # How far each layer has come is told a hundred times; what came of it, once.
+                if line.get("status") and not line.get("progressDetail") and line["status"] not in PASSING:
+                    say(": ".join(str(line[key]) for key in ("id", "status") if key in line))
         finally:
             client.api.remove_image(f"{name}:{version}", noprune=True)
 

@@ -254,7 +254,9 @@ def stored(client: DockerClient) -> list[Snapshot]:
     snapshots = [
         Snapshot(image["Labels"].get(PLATFORM, ""), name, image["Id"], image["Labels"])
         for image in found
-        for name in image["RepoTags"] or [image["Id"]]
+        for name in image["RepoTags"] or []
+        # Docker passes labels on: an image that was made from a snapshot is none.
+        if name.startswith(ownership.IMAGES)
     ]
     return sorted(snapshots, key=lambda one: one.labels.get(ownership.CREATED, ""), reverse=True)
 
