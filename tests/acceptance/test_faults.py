@@ -38,7 +38,8 @@ def test_a_patch_fails_exactly_the_checks_that_see_it(labrig: Callable[..., Done
     subprocess.run(["git", "apply", str(FAULTS / f"{name}.patch")], cwd=clone, check=True)
     # A restart is what the faults in starting are about; for the others it would only take its time.
     more = () if any(check == "survives-restart" for check, _ in EXPECTED[name]) else ("--no-restart",)
-    done = labrig("prove", "--production", "HEAD", *more, cwd=clone)
+    # That the explanation is right is what test_explain.py asks.
+    done = labrig("prove", "--production", "HEAD", "--no-explain", *more, cwd=clone)
     assert done.failing == {(check, path) for check, path in EXPECTED[name]}, done.err
     assert done.code == (1 if EXPECTED[name] else 0)
     assert done.verdict is not None
