@@ -143,7 +143,7 @@ def test_passwords_that_cannot_be_read_are_said(put, monkeypatch):
     monkeypatch.setattr(machine, "text", refuse)
     answers = debconf.read(machine)
     assert [next(answers)[0] for _ in range(2)] == ["app/empty", "app/mode"]
-    with pytest.raises(PermissionError):
+    with pytest.raises(Unreadable, match=r"passwords\.dat: Permission denied"):
         next(answers)
 
 
