@@ -82,8 +82,10 @@ def test_attributes_are_told_short_texts_as_they_are_others_by_hash(root):
     (root / "link").symlink_to("file")
     os.setxattr(root / "file", "user.origin", b"backup")
     os.setxattr(root / "file", "user.blob", b"\x00\x01")
+    os.setxattr(root / "file", "user.DOSATTRIB", b"0x20")
     os.setxattr(root / "directory", "user.long", b"x" * 100)
     found = captured(root)
+    assert found["/file"]["attributes"]["user.DOSATTRIB"] == "set"  # Samba keeps a time there.
     assert found["/file"]["attributes"]["user.origin"] == "backup"
     assert found["/file"]["attributes"]["user.blob"].startswith("sha256:")
     assert found["/directory"]["attributes"]["user.long"].startswith("sha256:")
