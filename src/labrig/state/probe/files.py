@@ -55,7 +55,7 @@ LOCKED_FOLDERS = (b"/etc", b"/usr/local")
 RECORDS = (b".dist-info", b".egg-info", b".gemspec", b"node_modules")
 
 # Names of files with several names; a backup made of hard links may hold millions.
-LINKS_LIMIT = 200_000
+LINKS_LIMIT = 100_000
 
 SHA256_SIZE = 32
 MD5_USE: dict[str, Any] = {"usedforsecurity": False} if sys.version_info >= (3, 9) else {}
