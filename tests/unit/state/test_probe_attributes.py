@@ -119,7 +119,9 @@ def test_attributes_that_cannot_be_read_say_so(root, monkeypatch):
     monkeypatch.setattr(os, "getxattr", refusing(13))
     assert captured(root)["/file"]["attributes"] == {"user.x": "unreadable: Permission denied"}
     monkeypatch.setattr(os, "listxattr", refusing(5))
-    assert captured(root)["/file"]["unreadable"] == "Input/output error"
+    found = captured(root)["/file"]
+    assert found["unreadable"] == "attributes: Input/output error"
+    assert found["sha256"]
 
 
 def refusing(number):
