@@ -76,7 +76,7 @@ def lasting(found: list[Process], passing: set[str]) -> dict[str, Value]:
     """Return the processes that do not come and go with the work.
 
     What a process forks of itself are workers: as many as there is work, and what they start ends with it. What it
-    starts as another program lasts, but for that of ``SPAWNERS``. ``passing`` are the units whose processes end by themselves.
+    starts as another program lasts, but for that of ``SPAWNERS``. ``passing`` are units whose processes end soon.
     """
     by_number = {process.number: process for process in found}
     values: dict[str, Value] = {}
