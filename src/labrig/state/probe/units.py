@@ -24,7 +24,7 @@ LINGERING = "/var/lib/systemd/linger"
 PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,Type,NeedDaemonReload,Result,ReloadResult,ExecMainStatus,"
     "NRestarts,Unit,TimersCalendar,TimersMonotonic,FragmentPath,SourcePath,DropInPaths,EnvironmentFiles,"
-    "WorkingDirectory,MainPID,ExecStart,ExecReload,ActiveEnterTimestampMonotonic,StateChangeTimestampMonotonic"
+    "WorkingDirectory,ControlGroup,MainPID,ExecStart,ExecReload,ActiveEnterTimestampMonotonic,StateChangeTimestampMonotonic"
 )
 
 # systemd starts a service again and again: so often, and the last time no longer ago than so many seconds.
