@@ -16,6 +16,7 @@ from labrig import clock
 from labrig.cli.console import words
 from labrig.prove import allowed
 from labrig.prove.verdict import PATH_CHECKS, PATHS, Check, Finding, Question, Result, Verdict
+from labrig.state.content import ContentDiff
 
 SIGNS: dict[Result, tuple[str, str]] = {
     "pass": ("pass", "green"),
@@ -26,6 +27,7 @@ SIGNS: dict[Result, tuple[str, str]] = {
 # Findings beyond these are in the report; a terminal is not the place for hundreds.
 SHOWN = 20
 MESSAGE_LINES = 12
+DIFF_LINES = 4
 
 
 class Progress:
@@ -129,7 +131,9 @@ def print_failure(check: Check, findings: Sequence[Finding] = ()) -> None:
         _print_finding(finding)
     if len(findings) > SHOWN:
         words.print(f"  ... and {len(findings) - SHOWN} more; --report shows all", markup=False)
-    for detail in check.details[:SHOWN]:
+    # What a restart changed has just been told.
+    details = () if findings and check.name == "survives-restart" else check.details
+    for detail in details[:SHOWN]:
         if "task" in detail:
             at = f" ({detail['path']})" if detail["path"] else ""
             words.print(f"  - task '{detail['task']}'{at}, on {detail['host']}:", markup=False)
@@ -145,15 +149,33 @@ def print_failure(check: Check, findings: Sequence[Finding] = ()) -> None:
 
 
 def _print_finding(finding: Finding) -> None:
-    words.print(f"  - {finding.text}", markup=False)
+    words.print(f"  - {finding.text}" + (f" [{finding.kind}]" if finding.kind else ""), markup=False)
     if finding.cause:
         words.print(f"      {finding.cause}", style="dim", markup=False)
+    else:
+        for task in finding.tasks[:2]:
+            on = f" on {task['on']}" if "on" in task else ""
+            words.print(f"      task '{task['task']}' ({task['path']}){on}", style="dim", markup=False)
+    if finding.diff is not None:
+        _print_diff(finding.diff)
     if finding.hint:
-        words.print(f"      what to do: {finding.hint}", markup=False)
-    # What a cause says, it says of the tasks.
-    for task in () if finding.cause else finding.tasks[:2]:
-        on = f" on {task['on']}" if "on" in task else ""
-        words.print(f"      task '{task['task']}' ({task['path']}){on}", style="dim", markup=False)
+        words.print(f"      hint: {finding.hint}", markup=False)
+
+
+def _print_diff(diff: ContentDiff) -> None:
+    """Print the settings that differ, or else the first lines that do: both sides of them, and nothing around."""
+    told = [f"{one.at}: {_value(one.left)} / {_value(one.right)}" for one in diff.changes]
+    told = told or [line for line in diff.lines if line.startswith(("-", "+"))]
+    for line in told[:DIFF_LINES]:
+        words.print(f"        {line}", style="dim", markup=False)
+    if len(told) > DIFF_LINES:
+        words.print(f"        ... {len(told) - DIFF_LINES} more", style="dim", markup=False)
+    elif not told and diff.summary:
+        words.print(f"        {diff.summary}", style="dim", markup=False)
+
+
+def _value(value: str | None) -> str:
+    return "not set" if value is None else value
 
 
 def _head(verdict: Verdict) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from labrig.prove.verdict import Check, Verdict
+from labrig.prove.verdict import Check, Finding, Verdict
 
 
 def render(verdict: Verdict) -> str:
@@ -35,9 +35,17 @@ def _case(suite: Element, check: Check, verdict: Verdict) -> None:
 
 
 def _body(check: Check, verdict: Verdict) -> str:
-    lines = [finding.text for finding in verdict.findings if (finding.check, finding.path) == (check.name, check.path)]
+    findings = [one for one in verdict.findings if (one.check, one.path) == (check.name, check.path)]
+    lines = [line for finding in findings for line in _told(finding)]
+    if findings and check.name == "survives-restart":
+        return "\n".join(lines)
     lines += ["  ".join(f"{key}: {value}" for key, value in detail.items() if value) for detail in check.details]
     return "\n".join(lines)
+
+
+def _told(finding: Finding) -> list[str]:
+    told = {"class": finding.kind, "cause": finding.cause, "hint": finding.hint}
+    return [finding.text, *(f"  {name}: {said}" for name, said in told.items() if said)]
 
 
 def _printable(text: str) -> str:
