@@ -165,7 +165,7 @@ def _watch(
                 seen.again[on] = second
             contents = _contents(taken, _wanted([one for one in chosen if _has_content(one)][:CONTENTS], machines))
             seen.contents.update(contents)
-        except LabrigError:
+        except Exception:  # noqa: BLE001  # whatever is amiss here, the verdict stands
             run.check()
         finally:
             if not run.processes.cancelled:
