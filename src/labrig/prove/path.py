@@ -205,7 +205,11 @@ class PathTaken:
 
         def see(name: str) -> Entries:
             self._run.check()
-            return self.see({name: wanted[name]})[name].entries
+            found = self.see({name: wanted[name]})[name]
+            if found.unreadable:
+                # Else what could not be read would seem to have been removed.
+                raise EnvironmentFailed(f"machine {name} could not be read: {found.unreadable}")
+            return found.entries
 
         with Watcher(space.folder / "watch.sock", names, see) as watcher:
             space = dataclasses.replace(space, env={**space.env, **watcher.environment})
