@@ -135,6 +135,17 @@ def test_it_fits_a_telephone(browser: Browser, tmp_path: Path, dark: bool) -> No
     assert (shade < 60) is dark
 
 
+def test_it_is_printed_dark_on_light_and_whole(browser: Browser, tmp_path: Path) -> None:
+    browser.open(page(verdicts.many(8), tmp_path), dark=True)
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.ask("Emulation.setEmulatedMedia", media="print", features=dark)
+    browser.value("window.dispatchEvent(new Event('beforeprint'))")
+    red = "getComputedStyle(document.querySelector('WHAT')).WAY.match(/\\d+/g).map(Number)[0]"
+    assert browser.value(red.replace("WHAT", "body").replace("WAY", "color")) < 60
+    assert browser.value(red.replace("WHAT", ".difference").replace("WAY", "backgroundColor")) > 200
+    assert browser.value(f"{SHOWN}.every(one => one.open)")
+
+
 def test_a_page_of_a_proof_that_went_well_has_no_differences_and_no_filter(browser: Browser, tmp_path: Path) -> None:
     proven = replace(
         verdicts.disproved(), checks=tuple(replace(one, result="pass") for one in verdicts.disproved().checks)
