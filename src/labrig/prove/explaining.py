@@ -153,6 +153,9 @@ def _watch(
     machines: Sequence[str],
 ) -> None:
     """Deploy HEAD once more on both paths, and production on a blank machine where HEAD did not make what differs."""
+    chosen = _as_many_as_fit(findings)
+    if not _wanted(chosen, machines):
+        return
     starts: dict[On, tuple[Start, Terms]] = {}
     for path, start in (("fresh", known.fresh), ("upgrade", known.upgrade)):
         if path in known.outcomes and any(one.path in (None, path) for one in findings):
@@ -162,7 +165,6 @@ def _watch(
             Start("upgrade", known.source.images, machines="production-watched"),
             dataclasses.replace(terms, scenario=known.source.scenario),
         )
-    chosen = _as_many_as_fit(findings)
     again = {path for path in PATHS if any((one.check, one.path) == ("idempotent", path) for one in chosen)}
 
     def one(on: On) -> None:
