@@ -108,7 +108,7 @@ class Browser:
         """Open a file and wait until all of it is loaded."""
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        self.ask("Emulation.setEmulatedMedia", features=scheme)
+        self.ask("Emulation.setEmulatedMedia", media="", features=scheme)
         self.ask("Emulation.setScriptExecutionDisabled", value=not script)
         self.ask("Page.navigate", url="about:blank")
         self.requests.clear()

@@ -88,7 +88,7 @@ def test_bars_are_read_with_the_keyboard_and_lead_to_what_their_task_touched(bro
     readout = "document.querySelector('.readout').innerText"
     assert browser.value(readout).startswith("motd : Validating arguments")
     browser.press("ArrowRight")
-    assert browser.value(readout).startswith("motd : Write the fixed part of the message, changed, 6.10 s;")
+    assert browser.value(readout).startswith("motd : Write the fixed part of the message, changed, 11.20 s;")
     browser.value("document.querySelector('.tasks .bar.touches').click()")
     assert browser.value(f"{SHOWN}.map(one => one.querySelector('.key').innerText)") == ["/etc/default/motd-news"]
 
@@ -133,6 +133,17 @@ def test_it_fits_a_telephone(browser: Browser, tmp_path: Path, dark: bool) -> No
     assert browser.value("document.documentElement.scrollWidth <= innerWidth")
     shade = browser.value("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]")
     assert (shade < 60) is dark
+
+
+def test_it_is_printed_dark_on_light_and_whole(browser: Browser, tmp_path: Path) -> None:
+    browser.open(page(verdicts.many(8), tmp_path), dark=True)
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.ask("Emulation.setEmulatedMedia", media="print", features=dark)
+    browser.value("window.dispatchEvent(new Event('beforeprint'))")
+    red = "getComputedStyle(document.querySelector('WHAT')).WAY.match(/\\d+/g).map(Number)[0]"
+    assert browser.value(red.replace("WHAT", "body").replace("WAY", "color")) < 60
+    assert browser.value(red.replace("WHAT", ".difference").replace("WAY", "backgroundColor")) > 200
+    assert browser.value(f"{SHOWN}.every(one => one.open)")
 
 
 def test_a_page_of_a_proof_that_went_well_has_no_differences_and_no_filter(browser: Browser, tmp_path: Path) -> None:

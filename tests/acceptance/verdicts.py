@@ -29,33 +29,39 @@ TASKS = (
     (
         "motd : Validating arguments against arg spec 'main'",
         "molecule/default/converge.yml:2",
-        ("ok", 0.3),
+        ("ok", 0.5),
         ("ok", 0.6),
     ),
-    ("motd : Write the fixed part of the message", "tasks/main.yml:2", ("changed", 6.1), ("ok", 5.1)),
-    (SCRIPT, SCRIPT_AT, ("changed", 3.4), ("changed", 3.1)),
-    ("motd : Say which kernel runs, or do not", "tasks/main.yml:20", ("changed", 1.9), ("ok", 1.1)),
+    ("motd : Write the fixed part of the message", "tasks/main.yml:2", ("changed", 11.2), ("ok", 9.4)),
+    (SCRIPT, SCRIPT_AT, ("changed", 6.3), ("changed", 7.1)),
+    ("motd : Say which kernel runs, or do not", "tasks/main.yml:20", ("changed", 3.9), ("ok", 3.2)),
     ("motd : Remove what is no longer wanted", "tasks/main.yml:25", ("skipped", 0.1), ("skipped", 0.1)),
 )
-STEPS: dict[PathName, dict[str, float]] = {
-    "fresh": {"boot": 4.8, "deploy": 14.2, "capture": 5.7, "deploy-again": 12.3, "verify": 4.5, "restart": 18.7},
-    "upgrade": {"production": 21, "boot": 1.7, "deploy": 12.1, "capture": 5.8, "deploy-again": 15, "verify": 3.9}
-    | {"restart": 18},
+# The steps of each path, each with when it ended.
+STEPS: dict[PathName, tuple[tuple[str, float], ...]] = {
+    "fresh": (
+        *(("boot", 5.9), ("deploy", 34.2), ("capture", 51.2), ("deploy-again", 78.2), ("capture", 88.8)),
+        *(("verify", 92.3), ("capture", 102.1), ("restart", 107.2), ("capture", 118.1)),
+    ),
+    "upgrade": (
+        *(("boot", 5.8), ("deploy", 34.1), ("capture", 52.8), ("deploy-again", 76.9), ("capture", 86.5)),
+        *(("verify", 89.5), ("capture", 100.6), ("restart", 105.9), ("capture", 117.9)),
+    ),
 }
 
 
 def ran(path: PathName) -> Iterator[Ran]:
     """Yield the steps and tasks of a path."""
     at = 0.2
-    for step, seconds in STEPS[path].items():
-        yield Ran(path, step, "", "", None, "", "", at, seconds)
-        begin = at + 1.9
+    for step, ended in STEPS[path]:
+        yield Ran(path, step, "", "", None, "", "", at, ended - at)
+        begin = at + 3.1
         for task, where, *came in TASKS if step.startswith("deploy") else ():
             result, took = came[path == "upgrade"]
             result = "ok" if step == "deploy-again" and result == "changed" else result
             yield Ran(path, step, "server", task, ROLE, where, result, begin, took)
             begin += took
-        at += seconds
+        at = ended
 
 
 def touched(name: str, where: str, **did: str) -> tuple[dict[str, Any], ...]:
@@ -116,8 +122,8 @@ NOT_UPDATED = Finding(
 
 def disproved(*findings: Finding, **more: Any) -> Verdict:
     """Return the verdict of a change whose both paths work and lead to different states."""
-    seconds = {"deploys": (14.2, 12.1), "idempotent": (12.3, 15.0), "verified": (4.5, 3.9)}
-    seconds["survives-restart"] = (11.1, 12.5)
+    seconds = {"deploys": (28.3, 28.3), "idempotent": (27.0, 24.1), "verified": (3.5, 3.0)}
+    seconds["survives-restart"] = (16.0, 17.3)
     reasons = {
         "deploys": "5 tasks",
         "idempotent": "the second deployment reports no change, and there is none",
@@ -131,7 +137,7 @@ def disproved(*findings: Finding, **more: Any) -> Verdict:
     ]
     texts = "; ".join(finding.text for finding in findings[:3])
     things = "1 thing differs" if len(findings) == 1 else f"{len(findings)} things differ"
-    checks.append(Check("same-state", None, "fail", f"{things}: {texts}", 16.2))
+    checks.append(Check("same-state", None, "fail", f"{things}: {texts}", 14.0))
     fields: dict[str, Any] = {
         "checks": tuple(checks),
         "findings": findings,
@@ -149,7 +155,7 @@ def disproved(*findings: Finding, **more: Any) -> Verdict:
         "labrig/debian-12:latest",
         Head("tidy-names", "0a5e95b37e34" + "0" * 28, dirty=False),
         Production("ref", "merge base with main", "bc6b6cfd3a98" + "0" * 28),
-        100.9,
+        180.3,
         **{**fields, **more},
     )
 
