@@ -190,6 +190,15 @@ def test_a_wrong_call_says_what_is_wrong(play, task, said):
     assert said in " ".join((done.stdout + done.stderr).split())
 
 
+def test_a_controller_without_labrig_says_what_to_install(play, tmp_path):
+    (tmp_path / "labrig").mkdir()
+    (tmp_path / "labrig/__init__.py").write_text("raise ImportError('there is none')")
+    for task in (CAPTURE, COMPARE):
+        done = play(a_play(task, hosts="web1"), env={"PYTHONPATH": str(tmp_path)})
+        assert done.returncode == 2
+        assert "Install it beside ansible-core: pip install labrig" in " ".join((done.stdout + done.stderr).split())
+
+
 TESTS = """
 import pytest
 
