@@ -94,9 +94,9 @@ COMPARE = {"labrig.core.machine_state_compare": {"left": "web1", "right": "web2"
 MODE = "file /etc/motd: mode is 0644 on web1 and 0600 on web2"
 
 
-@pytest.mark.parametrize("pipelining", ["0", "1"])
-def test_a_play_asserts_that_two_hosts_are_alike(play, pair, tmp_path, pipelining):
-    done = play(a_play(WHOLE, COMPARE), env={"ANSIBLE_PIPELINING": pipelining})
+@pytest.mark.parametrize(("pipelining", "capture"), [("0", WHOLE), ("1", CAPTURE)], ids=["no pipelining", "pipelining"])
+def test_a_play_asserts_that_two_hosts_are_alike(play, pair, tmp_path, pipelining, capture):
+    done = play(a_play(capture, COMPARE), env={"ANSIBLE_PIPELINING": pipelining})
     assert done.returncode == 0, done.stdout
     assert "changed=0" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"hosts", "play.yml"}
