@@ -94,9 +94,9 @@ COMPARE = {"labrig.core.machine_state_compare": {"left": "web1", "right": "web2"
 MODE = "file /etc/motd: mode is 0644 on web1 and 0600 on web2"
 
 
-@pytest.mark.parametrize("pipelining", ["0", "1"])
-def test_a_play_asserts_that_two_hosts_are_alike(play, pair, tmp_path, pipelining):
-    done = play(a_play(WHOLE, COMPARE), env={"ANSIBLE_PIPELINING": pipelining})
+@pytest.mark.parametrize(("pipelining", "capture"), [("0", WHOLE), ("1", CAPTURE)], ids=["no pipelining", "pipelining"])
+def test_a_play_asserts_that_two_hosts_are_alike(play, pair, tmp_path, pipelining, capture):
+    done = play(a_play(capture, COMPARE), env={"ANSIBLE_PIPELINING": pipelining})
     assert done.returncode == 0, done.stdout
     assert "changed=0" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"hosts", "play.yml"}
@@ -188,6 +188,15 @@ def test_a_wrong_call_says_what_is_wrong(play, task, said):
     done = play(a_play(task, hosts="web1"))
     assert done.returncode == 2
     assert said in " ".join((done.stdout + done.stderr).split())
+
+
+def test_a_controller_without_labrig_says_what_to_install(play, tmp_path):
+    (tmp_path / "labrig").mkdir()
+    (tmp_path / "labrig/__init__.py").write_text("raise ImportError('there is none')")
+    for task in (CAPTURE, COMPARE):
+        done = play(a_play(task, hosts="web1"), env={"PYTHONPATH": str(tmp_path)})
+        assert done.returncode == 2
+        assert "Install it beside ansible-core: pip install labrig" in " ".join((done.stdout + done.stderr).split())
 
 
 TESTS = """

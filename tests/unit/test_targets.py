@@ -46,6 +46,12 @@ def test_a_word_that_could_mean_several_things_is_said():
     assert said == "redis is taken for a container; there is image:redis as well"
 
 
+@pytest.mark.parametrize("word", ["", "two words", "-web", "web?", "container:a b"])
+def test_what_docker_would_refuse_as_a_name_is_not_asked(word):
+    with pytest.raises(UsageError):
+        parse(word, lambda kind, _: kind != "file")
+
+
 def test_a_file_by_its_form_asks_no_engine():
     def exists(kind, name):
         assert kind == "file"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from docker import DockerClient
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from labrig.engine import images, ownership, sweep
 from labrig.engine.client import engine_errors
@@ -46,8 +46,14 @@ def find(client: DockerClient, name: str) -> Found | None:
 
 
 def image_id(client: DockerClient, name: str) -> str | None:
-    """Return the id of an image on the engine, or None."""
-    return images.look_up(client, name)
+    """Return the id of an image on the engine, or None; a word that no image can be called is none either."""
+    with engine_errors(f"look for image {name}"):
+        try:
+            return str(client.api.inspect_image(name)["Id"])
+        except APIError as error:
+            if error.status_code in (400, 404):
+                return None
+            raise
 
 
 class Attached:

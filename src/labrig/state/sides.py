@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from labrig.state.dimensions import DIMENSIONS
 from labrig.state.model import State
 from labrig.state.probe.text import written
 
@@ -87,15 +88,19 @@ def within(state: State, *, only: Iterable[str] = (), dimensions: Iterable[str] 
 
 
 def alike(left: State, right: State) -> tuple[State, State, tuple[str, ...]]:
-    """Return both states kept to the paths that both were captured with, and what was left out, in words."""
+    """Return both states kept to the paths that both were captured with, and what is not compared, in words."""
     asked = [tuple(state.header.get("only") or ()) for state in (left, right)]
-    if not any(asked):
-        return left, right, ()
+    captured = {name for state in (left, right) for name in state.header.get("dimensions", DIMENSIONS)}
+    notes = tuple(_left_out(asked, captured))
     for only in asked:
         left, right = within(left, only=only), within(right, only=only)
-    return left, right, tuple(_said(asked))
+    return left, right, notes
 
 
-def _said(asked: list[tuple[str, ...]]) -> Iterator[str]:
+def _left_out(asked: list[tuple[str, ...]], captured: set[str]) -> Iterator[str]:
     for only in dict.fromkeys(one for one in asked if one):
         yield f"files outside of {', '.join(only)}"
+    missing = [name for name in DIMENSIONS if name not in captured]
+    if missing:
+        # A file may be older than a dimension: nothing is known of it, and that is not the same as nothing differs.
+        yield f"{', '.join(missing)}: captured on neither side"

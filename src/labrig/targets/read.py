@@ -62,7 +62,8 @@ def find(word: str, tell: Callable[[str], None] = _silent) -> Target:
 
 def _exists(kind: Kind, name: str) -> bool:
     if kind == "file":
-        return Path(name).exists()
+        # A pipe will do, such as the shell makes of <(...); a folder beside one is no reason to overlook a container.
+        return Path(name).exists() and not Path(name).is_dir()
     from labrig.engine import containers  # noqa: PLC0415  # Docker's library, only where an engine is asked
 
     client = _engine()
@@ -82,9 +83,11 @@ def state(target: Target, wish: Wish) -> State:
         UsageError: A file is no state.
         EnvironmentFailed: It is not reached, or ends early.
     """
+    if target.kind == "file":
+        found = State.parse(files.read(target.name), source=_source(target))
+        return sides.within(found, only=wish.only, dimensions=wish.dimensions)
     with contextlib.closing(lines(target, wish)) as read:
-        found = State.parse(read, source=_source(target))
-    return sides.within(found, only=wish.only, dimensions=wish.dimensions) if target.kind == "file" else found
+        return State.parse(read, source=_source(target))
 
 
 def lines(target: Target, wish: Wish) -> Generator[str, None, None]:
@@ -106,11 +109,9 @@ def lines(target: Target, wish: Wish) -> Generator[str, None, None]:
 
 
 def _source(target: Target) -> str:
-    return (
-        ("standard input" if target.name == files.PIPE else target.name)
-        if target.kind == "file"
-        else f"the state of {target}"
-    )
+    if target.kind != "file":
+        return f"the state of {target}"
+    return "standard input" if target.name == files.PIPE else target.name
 
 
 def _local(target: Target, wish: Wish) -> Iterator[str]:

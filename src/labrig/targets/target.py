@@ -16,6 +16,8 @@ Kind = Literal["container", "image", "file", "ssh", "local"]
 STATE_FILES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json", ".gz", ".zst")
 # What OpenSSH takes for a host or a user; above all nothing that begins like an option.
 SSH_NAME = re.compile(r"[A-Za-z0-9_.:%][A-Za-z0-9_.:%+-]*")
+# What Docker takes for a container or an image; it refuses others in words that do not help.
+DOCKER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]*")
 FORMS = "a target is container:NAME, image:NAME, ssh://[USER@]HOST[:PORT], local, or a FILE of `labrig state capture`"
 
 
@@ -71,7 +73,7 @@ def parse(word: str, exists: Callable[[Kind, str], bool]) -> tuple[Target, str]:
     if word.endswith(STATE_FILES) or word.startswith(("/", "./", "../", "~")):
         return _there("file", word, exists), ""
     kinds: tuple[Kind, ...] = ("file", "container", "image")
-    found = [one for one in kinds if exists(one, word)]
+    found = [one for one in kinds if _exists(one, word, exists)]
     if not found:
         raise UsageError(f"{word!r} is neither a file nor a container nor an image on this engine", hint=FORMS)
     if len(found) == 1:
@@ -85,7 +87,7 @@ def _there(kind: Kind, name: str, exists: Callable[[Kind, str], bool]) -> Target
         return Target(kind, name)
     if not name:
         raise UsageError(f"{kind}: without a name", hint=FORMS)
-    if not exists(kind, name):
+    if not _exists(kind, name, exists):
         hints = {
             "container": "`docker ps --all` lists them",
             "image": f"`docker pull {name}` brings it; labrig downloads no image unasked",
@@ -94,6 +96,11 @@ def _there(kind: Kind, name: str, exists: Callable[[Kind, str], bool]) -> Target
         where = "" if kind == "file" else " on this engine"
         raise UsageError(f"there is no {kind} {name}{where}", hint=hints[kind])
     return Target(kind, name)
+
+
+def _exists(kind: Kind, name: str, exists: Callable[[Kind, str], bool]) -> bool:
+    form = re.compile(r".+", re.DOTALL) if kind == "file" else DOCKER_NAME
+    return bool(form.fullmatch(name)) and exists(kind, name)
 
 
 def _ssh(word: str) -> Target:

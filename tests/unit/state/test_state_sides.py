@@ -3,6 +3,7 @@
 import pytest
 
 from labrig.state import comparison, sides
+from labrig.state.dimensions import DIMENSIONS
 from labrig.state.model import SCHEMA, State, TruncatedState, whole
 
 
@@ -55,13 +56,13 @@ def test_what_the_sides_are_called(left, right, one, names):
 
 def a_state(*files, only=(), **more):
     entries = {("file", name): {"type": "file"} for name in files}
-    return State({"hostname": "web", "only": list(only), "dimensions": ["file", "user"], **more}, entries)
+    return State({"hostname": "web", "only": list(only), "dimensions": list(DIMENSIONS), **more}, entries)
 
 
 def test_a_state_captured_in_part_is_compared_in_that_part():
     told = comparison.tell(a_state("/etc/a", "/srv/b"), a_state("/etc/a", only=["/etc"]))
     assert told.same
-    assert next(iter(told.lines())) == "not compared: files outside of /etc"
+    assert told.notes == ("files outside of /etc",)
 
 
 def test_a_difference_inside_of_that_part_is_found():
@@ -75,6 +76,15 @@ def test_a_dimension_that_one_side_was_not_asked_for_is_a_difference():
     assert told.sentences() == {
         "file": ["dimension file could not be read completely on web (right): it was not captured"]
     }
+
+
+def test_what_neither_side_was_asked_for_is_said():
+    told = comparison.tell(*(sides.within(a_state("/etc/a"), dimensions=["file"]) for _ in range(2)))
+    assert told.same
+    (note,) = told.notes
+    assert note.endswith(": captured on neither side")
+    assert {"package", "unit", "user"} <= set(note.partition(":")[0].split(", "))
+    assert f"not compared: {note}" in told.lines()
 
 
 def test_the_last_line_is_the_answer():

@@ -95,6 +95,8 @@ class ActionModule(ActionBase):
             "unreadable": dict(state.unreadable),
             "ansible_facts": {FACT: {"path": path, "sha256": digest.hexdigest()}},
         }
+        if not state.header.get("root"):
+            found["warnings"] = [f"{name} was not read as root: what its user may not read is missing; use become"]
         if asked["return_state"]:
             found["state"] = [
                 {"dimension": dimension, "key": key, "value": dict(value)}
