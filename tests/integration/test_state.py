@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from labrig.state.capture import capture
+from labrig.state.capture import capture, request
 from labrig.state.compare import compare
 from labrig.state.explain import sentence
 from labrig.state.rules import ONE_MACHINE_RULES
@@ -61,13 +61,13 @@ class Container:
         docker("restart", self.name)
         return self.wait()
 
-    def capture(self):
-        def execute(argv, stdin):
-            yield subprocess.run(
-                ["docker", "exec", "-i", self.name, *argv], input=stdin, capture_output=True, check=True
-            ).stdout
+    def execute(self, argv, stdin):
+        yield subprocess.run(
+            ["docker", "exec", "-i", self.name, *argv], input=stdin, capture_output=True, check=True
+        ).stdout
 
-        return capture(execute)
+    def capture(self):
+        return capture(self.execute, asked=request(key="of this test"))
 
     def remove(self):
         docker("rm", "--force", "--volumes", self.name)
