@@ -240,6 +240,7 @@ _IMPLIED = {
     "method": {"fingerprint", "password_changed"},
     "fingerprint": {"password_changed"},
     "columns": {"column_order"},
+    "definition": {"image_id"},
     "image": {"image_id", "digest", "image_outdated"},
     "digest": {"image_id", "image_outdated"},
 }
