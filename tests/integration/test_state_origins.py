@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from test_state import Container, install, told
+from container import Container, install, told
 
 from labrig.state.compare import compare
 from labrig.state.explain import sentence
