@@ -73,7 +73,7 @@ class _Sides:
 
 
 def _subject(difference: Difference, value: Mapping[str, Any]) -> str:
-    if "type" in difference.fields:
+    if difference.dimension == "file" and "type" in difference.fields:
         return difference.key
     nouns = {"file": str(value.get("type", "file")), "socket": "listening socket", "id": "number of", **_NOUNS}
     return f"{nouns.get(difference.dimension, difference.dimension)} {difference.key}".strip()

@@ -82,8 +82,10 @@ def test_attributes_are_told_short_texts_as_they_are_others_by_hash(root):
     (root / "link").symlink_to("file")
     os.setxattr(root / "file", "user.origin", b"backup")
     os.setxattr(root / "file", "user.blob", b"\x00\x01")
+    os.setxattr(root / "file", "user.DOSATTRIB", b"0x20")
     os.setxattr(root / "directory", "user.long", b"x" * 100)
     found = captured(root)
+    assert found["/file"]["attributes"]["user.DOSATTRIB"] == "set"  # Samba keeps a time there.
     assert found["/file"]["attributes"]["user.origin"] == "backup"
     assert found["/file"]["attributes"]["user.blob"].startswith("sha256:")
     assert found["/directory"]["attributes"]["user.long"].startswith("sha256:")
@@ -117,7 +119,9 @@ def test_attributes_that_cannot_be_read_say_so(root, monkeypatch):
     monkeypatch.setattr(os, "getxattr", refusing(13))
     assert captured(root)["/file"]["attributes"] == {"user.x": "unreadable: Permission denied"}
     monkeypatch.setattr(os, "listxattr", refusing(5))
-    assert captured(root)["/file"]["unreadable"] == "Input/output error"
+    found = captured(root)["/file"]
+    assert found["unreadable"] == "attributes: Input/output error"
+    assert found["sha256"]
 
 
 def refusing(number):

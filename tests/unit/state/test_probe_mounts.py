@@ -50,7 +50,7 @@ def test_what_is_mounted_below_something_foreign_is_not_reached():
 
 def test_in_a_container_the_hosts_disks_are_left_out_and_dockers_three_files_are_not():
     found = mounts(CONTAINER.splitlines())
-    own = set(found) - left_out(found, [b"/srv/loop"])
+    own = set(found) - left_out(found, [b"/srv/loop"], in_container=True)
     assert own == {b"/", b"/etc/hosts", b"/srv/loop"}
 
 
@@ -110,12 +110,12 @@ incomplete
 """
 
 
-def described(tmp_path, monkeypatch, text, lines, *, live):
+def described(tmp_path, monkeypatch, text, lines, *, live, in_container=False):
     (tmp_path / "etc").mkdir(exist_ok=True)
     (tmp_path / "etc/fstab").write_text(text)
     machine = Machine({"root": str(tmp_path)})
     monkeypatch.setattr(fstab, "_swaps", lambda: {"/dev/dm-1"})
-    machine.live, machine.mounts = live, mounts(lines.splitlines())
+    machine.live, machine.in_container, machine.mounts = live, in_container, mounts(lines.splitlines())
     return dict(fstab.read(machine))
 
 
@@ -148,7 +148,6 @@ def test_fstab_reads_by_what_it_means(tmp_path, monkeypatch):
 
 
 def test_what_is_mounted_and_what_should_be_are_told_apart(tmp_path, monkeypatch):
-    monkeypatch.setattr(fstab, "_in_container", lambda _machine: False)
     entry = b"/dev/sdz1 /srv/missing ext4 defaults 0 2\n/dev/sdb1 /srv/data xfs defaults 0 2\n"
     found = described(tmp_path, monkeypatch, entry.decode(), SERVER.replace(b"rw,noatime", b"ro,noatime"), live=True)
     assert found["/srv/missing"]["mounted"] is False
@@ -167,7 +166,6 @@ def test_what_is_mounted_and_what_should_be_are_told_apart(tmp_path, monkeypatch
 
 
 def test_a_mount_of_a_unit_names_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(fstab, "_in_container", lambda _machine: False)
     (tmp_path / "etc/systemd/system").mkdir(parents=True)
     (tmp_path / "etc/systemd/system/srv-data.mount").write_text("")
     found = described(tmp_path, monkeypatch, "", SERVER, live=True)
@@ -175,7 +173,9 @@ def test_a_mount_of_a_unit_names_it(tmp_path, monkeypatch):
 
 
 def test_in_a_container_only_what_was_set_up_there_counts(tmp_path, monkeypatch):
-    found = described(tmp_path, monkeypatch, "/dev/loop0 /srv/loop ext4 loop 0 0\n", CONTAINER, live=True)
+    found = described(
+        tmp_path, monkeypatch, "/dev/loop0 /srv/loop ext4 loop 0 0\n", CONTAINER, live=True, in_container=True
+    )
     assert set(found) == {"/srv/loop", "/var/cache/fast"}
     assert found["/srv/loop"]["mounted"] is True
 

@@ -7,6 +7,7 @@ import pytest
 
 from labrig.state.probe import alternatives, apt, debconf, diversions, languages, links
 from labrig.state.probe.machine import Machine, Unreadable
+from labrig.state.probe.mounts import mounts
 from labrig.state.probe.openpgp import fingerprints
 
 
@@ -143,7 +144,7 @@ def test_passwords_that_cannot_be_read_are_said(put, monkeypatch):
     monkeypatch.setattr(machine, "text", refuse)
     answers = debconf.read(machine)
     assert [next(answers)[0] for _ in range(2)] == ["app/empty", "app/mode"]
-    with pytest.raises(PermissionError):
+    with pytest.raises(Unreadable, match=r"passwords\.dat: Permission denied"):
         next(answers)
 
 
@@ -291,6 +292,16 @@ def test_names_of_one_file_are_told_by_the_first(put, tmp_path):
     assert dict(links.read(machine)) == {r"/a\x0a": {"names": ["/b/first", "/b/second"]}}
     part = Machine({"root": str(tmp_path), "only": ["/b"]})
     assert dict(links.read(part)) == {"/b/first": {"names": ["/b/second"], "elsewhere": 1}}
+
+
+def test_on_layers_only_names_that_are_there_count(put, tmp_path):
+    put({"b/first": "x", "lone": ""})
+    (tmp_path / "b/second").hardlink_to(tmp_path / "b/first")
+    (tmp_path / "c").hardlink_to(tmp_path / "lone")
+    machine = Machine({"root": str(tmp_path), "only": ["/b", "/lone"]})
+    assert dict(links.read(machine))["/lone"] == {"names": [], "elsewhere": 1}
+    machine.mounts = mounts([b"539 417 0:76 / / rw - overlay overlay rw"])
+    assert dict(links.read(machine)) == {"/b/first": {"names": ["/b/second"]}}
 
 
 def test_very_many_names_are_told_by_number_and_hash(put, tmp_path, monkeypatch):

@@ -204,6 +204,11 @@ SENTENCES = [
         "mount /data: configured by fstab before and by nothing after",
     ),
     (
+        Difference("mount", "/data", {"type": "ext4"}, {"type": "xfs"}, ("type",)),
+        "mount /data: type is ext4 on fresh and xfs on upgrade",
+        "mount /data: type was ext4 before and is xfs after",
+    ),
+    (
         Difference("alternative", "editor", {"mode": "auto", "target": "/a"}, None),
         "alternative editor (auto, to /a) exists only on the fresh machine: the upgrade does not bring it",
         "alternative editor (auto, to /a) is gone after",

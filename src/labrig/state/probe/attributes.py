@@ -22,6 +22,9 @@ ACLS = {"system.posix_acl_access": "acl", "system.posix_acl_default": "default_a
 # security.evm is a sum over the inode's number and more; the others belong to the file system itself.
 NOT_THE_FILES = re.compile(r"security\.evm|(trusted|user)\.overlay\..*|system\.(?!posix_acl_).*")
 
+# They hold when the file was made: systemd's journal and Samba keep it there. Only that they are there is told.
+TIMES = frozenset({"user.crtime_usec", "user.DOSATTRIB"})
+
 # A longer value, or one that is no text, is told by its hash.
 TEXT_LIMIT = 64
 
@@ -87,7 +90,7 @@ def attributes(file: bytes | int, machine: Machine) -> Value:
             field, tell = TOLD[name]
             found[field] = tell(value)
         else:
-            others[_name(name)] = shown(value)
+            others[_name(name)] = "set" if name in TIMES else shown(value)
     if others:
         found["attributes"] = others
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labrig.state.probe.machine import Unreadable
 from labrig.state.probe.text import written
 
 if TYPE_CHECKING:
@@ -21,20 +22,23 @@ def read(machine: Machine) -> Entries:
     """Yield each question that was answered: ``value``, whether it was ``seen``, and its ``owners``.
 
     Of a password only ``set`` or ``unset`` is told.
+
+    Raises:
+        Unreadable: The passwords can't be read; all else was told before.
     """
     types = {
         fields.get("Name", ""): fields.get("Type", "") for fields in paragraphs(machine.text(FOLDER + "/templates.dat"))
     }
     found = answers(machine.text(FOLDER + "/config.dat"), types)
-    problem = None
+    problem = ""
     try:
         found.update(answers(machine.text(FOLDER + "/passwords.dat"), types, secret=True))
     except OSError as unreadable:
-        problem = unreadable
+        problem = f"{FOLDER}/passwords.dat: {unreadable.strerror}"
     for key in sorted(found):
         yield key, found[key]
-    if problem is not None:
-        raise problem
+    if problem:
+        raise Unreadable(problem)
 
 
 def answers(text: str, types: dict[str, str], *, secret: bool = False) -> dict[str, Value]:

@@ -55,7 +55,7 @@ LOCKED_FOLDERS = (b"/etc", b"/usr/local")
 RECORDS = (b".dist-info", b".egg-info", b".gemspec", b"node_modules")
 
 # Names of files with several names; a backup made of hard links may hold millions.
-LINKS_LIMIT = 200_000
+LINKS_LIMIT = 100_000
 
 SHA256_SIZE = 32
 MD5_USE: dict[str, Any] = {"usedforsecurity": False} if sys.version_info >= (3, 9) else {}
@@ -130,7 +130,7 @@ def read(machine: Machine) -> Entries:
             value["package"] = package
             if value.get("type") == "directory" or (value.get("type") == "link" and _leads_to(value, path, owner_of)):
                 value["as_packaged"] = True
-        elif path.startswith(INFO):
+        elif path.startswith(INFO) and b"." in path[len(INFO) :]:
             value["package"] = written(path[len(INFO) :].rpartition(b".")[0].partition(b":")[0])
             value["as_packaged"] = True  # What dpkg keeps of a package comes and goes with it.
         for folder, dimension in machine.described.items():
@@ -156,14 +156,14 @@ def entry(path: bytes, key: str, status: os.stat_result, machine: Machine, packa
     try:
         if kind == stat.S_IFREG:
             value.update(_opened(path, key, machine, packaged))
-        else:
-            value.update(attributes(path, machine))
-        if kind == stat.S_IFLNK:
+        elif kind == stat.S_IFLNK:
             value["target"] = written(os.readlink(path))
         elif kind in (stat.S_IFBLK, stat.S_IFCHR):
             value["device"] = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
         elif kind == stat.S_IFDIR and below(path[len(machine.root) :], LOCKED_FOLDERS):
             value.update(_locked_directory(path))
+        if kind != stat.S_IFREG:
+            value.update(_attributes(path, machine))
     except FileNotFoundError:
         raise
     except OSError as problem:
@@ -177,12 +177,12 @@ def _opened(path: bytes, key: str, machine: Machine, packaged: bytes | None) -> 
     except FileNotFoundError:
         raise
     except OSError as problem:
-        return {**attributes(path, machine), "unreadable": _reason(problem)}
+        return {**_attributes(path, machine), "unreadable": _reason(problem)}
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise FileNotFoundError(path)
-        value = attributes(descriptor, machine)
+        value = _attributes(descriptor, machine)
         flags = locked(descriptor)
         if flags:
             value["locked"] = flags
@@ -190,6 +190,15 @@ def _opened(path: bytes, key: str, machine: Machine, packaged: bytes | None) -> 
     finally:
         os.close(descriptor)
     return value
+
+
+def _attributes(file: bytes | int, machine: Machine) -> Value:
+    try:
+        return attributes(file, machine)
+    except FileNotFoundError:
+        raise
+    except OSError as problem:
+        return {"unreadable": f"attributes: {_reason(problem)}"}
 
 
 def _locked_directory(path: bytes) -> Value:

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from labrig.state.probe.machine import Unreadable
-from labrig.state.probe.mounts import DISKS, LAYERED, NETWORK, below
+from labrig.state.probe.mounts import DISKS, NETWORK, below
 from labrig.state.probe.text import written
 
 if TYPE_CHECKING:
@@ -52,11 +52,10 @@ def read(machine: Machine) -> Entries:
     """
     if machine.live and machine.mounts_unread:
         raise Unreadable(f"what is mounted is not known: {machine.mounts_unread}")
-    in_container = _in_container(machine)
-    found = {**_swap(machine, in_container=in_container), **_configured(machine)}
+    found = {**_swap(machine), **_configured(machine)}
     if machine.live:
         for point, mount in machine.mounts.items():
-            if written(point) not in found and _lasting(mount, in_container=in_container):
+            if written(point) not in found and _lasting(mount, in_container=machine.in_container):
                 found[written(point)] = {
                     "configured": _unit(machine, point) or "no",
                     "source": written(os.fsencode(mount.source)) + _part(mount),
@@ -84,13 +83,13 @@ def _configured(machine: Machine) -> dict[str, Value]:
     return found
 
 
-def _swap(machine: Machine, *, in_container: bool) -> dict[str, Value]:
+def _swap(machine: Machine) -> dict[str, Value]:
     found = {
         "swap " + written(source): _said(source, kind, options)
         for source, _, kind, options, _dump, _order in machine.fstab()
         if kind == b"swap"
     }
-    if in_container or not machine.live:
+    if machine.in_container or not machine.live:
         return found
     swaps = _swaps()
     for key, value in found.items():
@@ -135,14 +134,6 @@ def _lasting(mount: Mount, *, in_container: bool) -> bool:
     if mount.type in NETWORK or mount.type.startswith("fuse."):
         return True
     return mount.type == "tmpfs" or (mount.type in DISKS and not in_container)
-
-
-def _in_container(machine: Machine) -> bool:
-    root = machine.mounts.get(b"/")
-    return machine.live and (
-        (root is not None and root.type in LAYERED)
-        or any(os.path.exists(path) for path in ("/run/systemd/container", "/run/.containerenv", "/.dockerenv"))
-    )
 
 
 def _part(mount: Mount) -> str:

@@ -13,7 +13,7 @@ import struct
 import subprocess
 from typing import TYPE_CHECKING
 
-from labrig.state.probe.mounts import below, left_out, mounts, plain
+from labrig.state.probe.mounts import LAYERED, below, left_out, mounts, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 # O_NONBLOCK: what was a file a moment ago may be a fifo now, and opening that would wait for ever.
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+# What Docker, Podman and systemd put into a container to tell that it is one.
+CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
 
 # systemd gives DynamicUser= services a number from this range, another one on each machine.
 DYNAMIC_IDS = range(61184, 65520)
@@ -47,6 +50,7 @@ class Machine:
         only: Absolute paths; files outside of them are not read. Empty for all.
         mounts: Mount point to mount, for the root and everything mounted below it.
         mounts_unread: Why the mounts are not known; empty if they are.
+        in_container: Whether it is a container that runs.
         left_out: The mount points whose files are not the machine's own.
         rpm_files: What rpm tells of its files, kept from one question to the next.
         noticed: What the last walk noticed by the way, see ``labrig.state.probe.files``.
@@ -63,7 +67,11 @@ class Machine:
         except OSError as problem:
             self.mounts = {}
             self.mounts_unread = f"/proc/self/mountinfo: {problem.strerror}"
-        self.left_out = left_out(self.mounts, [fields[1] for fields in self.fstab()])
+        self.in_container = self.live and (
+            (b"/" in self.mounts and self.mounts[b"/"].type in LAYERED) or any(map(os.path.exists, CONTAINER_MARKS))
+        )
+        configured = [fields[1] for fields in self.fstab()]
+        self.left_out = left_out(self.mounts, configured, in_container=self.in_container)
         self.noticed: Any = None
         self.rpm_files: list[tuple[str, str, bytes]] | None = None
         own = own_addresses() if self.live else []

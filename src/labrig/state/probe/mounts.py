@@ -19,7 +19,7 @@ NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "glusterfs", "9p", "afs", "lustre", "ocfs2", "gfs2"}
 )
 
-# A container's root: whatever else is mounted there was mounted by what runs the container.
+# A container's root.
 LAYERED = frozenset({"overlay", "aufs"})
 
 # Docker lays these over the root file system, yet they are the machine's own files.
@@ -73,7 +73,7 @@ def mounts(lines: Iterable[bytes], root: bytes = b"") -> dict[bytes, Mount]:
     return found
 
 
-def left_out(found: dict[bytes, Mount], configured: Iterable[bytes]) -> frozenset[bytes]:
+def left_out(found: dict[bytes, Mount], configured: Iterable[bytes], *, in_container: bool = False) -> frozenset[bytes]:
     """Return the mount points whose files are not the machine's own, and everything mounted below them.
 
     A disk that is mounted as a whole is its own. A network or pseudo file system, memory, a container's overlay, a
@@ -81,7 +81,6 @@ def left_out(found: dict[bytes, Mount], configured: Iterable[bytes]) -> frozense
     container a disk counts only where fstab names it, in ``configured``: any other comes from the host.
     """
     known = frozenset(configured)
-    in_container = b"/" in found and found[b"/"].type in LAYERED
     seen = {(mount.device, mount.root) for mount in found.values() if mount.point == b"/"}
     out: set[bytes] = set()
     for point in sorted(found):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from typing import TYPE_CHECKING
@@ -102,6 +103,7 @@ def _rpm(machine: Machine) -> Entries:
         yield key, {"version": " ".join(sorted(found)), "architecture": architecture, "status": "installed"}
 
 
+@functools.lru_cache(maxsize=1)  # Several dimensions ask.
 def owners(machine: Machine) -> dict[bytes, str]:
     """Return path to package, by the lists of dpkg or by rpm; empty without either.
 
