@@ -393,6 +393,7 @@ _IMPLIED = {
     "method": {"fingerprint", "password_changed"},
     "fingerprint": {"password_changed"},
     "columns": {"column_order"},
+    "definition": {"image_id"},
     "image": {"image_id", "digest", "image_outdated"},
     "digest": {"image_id", "image_outdated"},
 }
@@ -509,7 +510,7 @@ _SAY_THERE: dict[str, Callable[[Any, Any, _Sides], str]] = {
     "template": _flag("is a template"),
     "triggers": _mapping("trigger"),
     "valid": _flag("is valid"),
-    "waits_for_restart": _flag("has been changed in its file and waits for a restart of the server"),
+    "waits_for_restart": _flag("waits for a restart of the server"),
     # Containers.
     "capabilities": _members("capability"),
     "devices": _members("device"),
@@ -517,7 +518,7 @@ _SAY_THERE: dict[str, Callable[[Any, Any, _Sides], str]] = {
     "exit_code": _named("exit code"),
     "extra_hosts": _members("extra host"),
     "image_id": _changed("it is made from another build of the image"),
-    "image_outdated": _flag("the name of its image means a newer image: it has not been made anew"),
+    "image_outdated": _flag("runs what its image was before, and has not been made anew,"),
     "limits": _mapping("limit"),
     "log_driver": _named("log driver"),
     "mounts": _members("mount"),

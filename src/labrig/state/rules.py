@@ -115,7 +115,7 @@ _IDENTITY = (
         "built-images",
         "container",
         r"(podman )?(container|image) .+",
-        "an image that was built or loaded on the machine has another number on each",
+        "an image that was built or loaded on the machine has another number on each; its steps and size are compared",
         frozenset({"image_id"}),
         needs="image_id",
         where={"digest": ""},

@@ -50,6 +50,8 @@ def engine(tmp_path, *told, images=(IMAGE,), networks=(), volumes=()):
         "/networks": list(networks),
         "/volumes": {"Volumes": list(volumes)},
         **{f"/containers/{one['Id']}/json": one for one in told},
+        **{f"/images/{image['Id']}/json": {"Config": {"Cmd": ["serve"]}} for image in images},
+        **{f"/images/{image['Id']}/history": image.get("steps", []) for image in images},
     }
     machine = Machine({"root": str(tmp_path), "self": ["10.0.0.3"]})
     return containers.engine(machine, answers.__getitem__)
@@ -101,6 +103,22 @@ def test_a_container_that_runs_a_former_image_says_so(tmp_path):
 def test_an_image_that_was_pulled_is_told_by_its_digest(tmp_path):
     pulled = {**IMAGE, "RepoDigests": ["app@sha256:77"]}
     assert engine(tmp_path, images=[pulled])["image app:1"] == {"image_id": "sha256:1", "digest": "sha256:77"}
+
+
+def test_an_image_that_was_built_is_told_by_its_steps_and_its_size(tmp_path):
+    built = {**IMAGE, "Size": 100, "steps": [{"CreatedBy": "RUN --token=geheim make", "Created": 17}]}
+    again = {**built, "Id": "sha256:2", "steps": [{"CreatedBy": "RUN --token=geheim make", "Created": 18}]}
+    other = {**built, "Id": "sha256:2", "steps": [{"CreatedBy": "RUN make more"}]}
+
+    def told(image):
+        return {
+            name: held for name, held in engine(tmp_path, images=[image])["image app:1"].items() if name != "image_id"
+        }
+
+    assert told(built) == told(again)
+    assert told(built)["size"] == 100
+    assert told(built) != told(other)
+    assert "geheim" not in str(told(built))
 
 
 @pytest.mark.parametrize(("subnet", "told"), [("172.18.0.0/16", None), ("10.77.0.0/24", ["10.77.0.0/24"])])

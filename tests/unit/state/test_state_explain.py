@@ -249,6 +249,85 @@ SENTENCES = [
         "listening socket tcp 0.0.0.0:80: its unit was a.service before and is b.service after",
     ),
     (
+        Difference("user", "app", {"password_must_change": True}, {}, ("password_must_change",)),
+        "user app: the password must be changed at the next login only on fresh",
+        "user app: the password must be changed at the next login only before",
+    ),
+    (
+        Difference("group", "ops", {"administrators": ["a"]}, {}, ("administrators",)),
+        "group ops: administrator a only on fresh",
+        "group ops: administrator a only before",
+    ),
+    (
+        Difference("sudo", "a ALL=(ALL) ALL", {"tags": ["NOPASSWD"]}, {"tags": []}, ("tags",)),
+        "sudo rule a ALL=(ALL) ALL: tag NOPASSWD only on fresh",
+        "sudo rule a ALL=(ALL) ALL: tag NOPASSWD only before",
+    ),
+    (
+        Difference("authorized key", "app SHA256:x", None, {"comment": "me"}),
+        "authorized key app SHA256:x (me) exists only on the upgraded machine: a fresh deployment does not make it",
+        "authorized key app SHA256:x (me) is new after",
+    ),
+    (
+        Difference(
+            "postgresql",
+            "15/main database shop table public.users",
+            {"columns": {"id": "integer", "age": "integer"}, "column_order": ["id", "age"]},
+            {"columns": {"id": "bigint", "mail": "text"}, "column_order": ["id", "mail"]},
+            ("column_order", "columns"),
+        ),
+        (
+            "PostgreSQL 15/main database shop table public.users: column age only on fresh;"
+            " column id is integer on fresh and bigint on upgrade; column mail only on upgrade"
+        ),
+        (
+            "PostgreSQL 15/main database shop table public.users: column age only before;"
+            " column id was integer before and is bigint after; column mail only after"
+        ),
+    ),
+    (
+        Difference("postgresql", "15/main setting x", {"waits_for_restart": True}, {}, ("waits_for_restart",)),
+        "PostgreSQL 15/main setting x: waits for a restart of the server only on fresh",
+        "PostgreSQL 15/main setting x: waits for a restart of the server only before",
+    ),
+    (
+        Difference("mariadb", "function shop.f", {"definition": "1"}, {"definition": "2"}, ("definition",)),
+        "MariaDB function shop.f: its definition differs",
+        "MariaDB function shop.f: its definition differs",
+    ),
+    (
+        Difference("redis", "6379 setting maxmemory", {"value": "0"}, {"value": "1"}, ("value",)),
+        "Redis 6379 setting maxmemory: value is 0 on fresh and 1 on upgrade",
+        "Redis 6379 setting maxmemory: value was 0 before and is 1 after",
+    ),
+    (
+        Difference("redis", "6379 user a", {"rules": ["+@read", "-get"]}, {"rules": ["-get", "+@read"]}, ("rules",)),
+        "Redis 6379 user a: rule: the same in another order",
+        "Redis 6379 user a: rule: the same in another order",
+    ),
+    (
+        Difference("container", "container web", {"state": "running"}, None),
+        "container web (running) exists only on the fresh machine: the upgrade does not bring it",
+        "container web (running) is gone after",
+    ),
+    (
+        Difference(
+            "container",
+            "container web",
+            {"environment": {"A": "1"}, "image_outdated": True},
+            {"environment": {"A": "2"}},
+            ("environment", "image_outdated"),
+        ),
+        (
+            "container web: variable A is 1 on fresh and 2 on upgrade;"
+            " runs what its image was before, and has not been made anew, only on fresh"
+        ),
+        (
+            "container web: variable A was 1 before and is 2 after;"
+            " runs what its image was before, and has not been made anew, only before"
+        ),
+    ),
+    (
         Difference("unit", "", {"unreadable": "no systemd"}, None),
         "dimension unit could not be read completely on fresh: no systemd",
         "dimension unit could not be read completely before: no systemd",

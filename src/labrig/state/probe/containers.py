@@ -5,6 +5,7 @@ Docker's and Podman's service speak the same HTTP on a socket. An engine that do
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -123,7 +124,7 @@ def engine(machine: Machine, get: Callable[[str], Any]) -> dict[str, Value]:
     # Docker's containerd keeps the rest in a folder of its own.
     machine.described[b"/var/lib/containerd"] = "container"
     images = get("/images/json")
-    found = {**_images(images), **_containers(machine, get, images)}
+    found = {**_images(machine, get, images), **_containers(machine, get, images)}
     for told in get("/networks"):
         if told["Name"] not in BUILT_IN_NETWORKS:
             found[f"network {told['Name']}"] = network(told)
@@ -139,12 +140,36 @@ def engine(machine: Machine, get: Callable[[str], Any]) -> dict[str, Value]:
     return found
 
 
-def _images(images: Iterable[Mapping[str, Any]]) -> dict[str, Value]:
-    return {
-        f"image {tag}": {"image_id": image["Id"], **_said({"digest": digest(image), "labels": _labels(image)})}
-        for image in images
-        for tag in _tags(image)
-    }
+def _images(machine: Machine, get: Callable[[str], Any], images: Iterable[Mapping[str, Any]]) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for image in images:
+        value: Value = {"image_id": image["Id"], **_said({"digest": digest(image), "labels": _labels(image)})}
+        tags = _tags(image)
+        if tags and "digest" not in value:
+            value.update(_built(machine, get, image))
+        found.update((f"image {tag}", value) for tag in tags)
+    return found
+
+
+def _built(machine: Machine, get: Callable[[str], Any], image: Mapping[str, Any]) -> Value:
+    """Return what tells an image that was built on the machine from another one, as its number differs anyway.
+
+    The steps are told by a hash: they hold the values of arguments, which may be secret.
+    """
+    try:
+        config = get(f"/images/{image['Id']}/json").get("Config") or {}
+        steps = [str(step.get("CreatedBy")) for step in get(f"/images/{image['Id']}/history")]
+    except FileNotFoundError:
+        return {}  # It went away while we looked.
+    return _said(
+        {
+            "size": image.get("Size"),
+            "definition": hashlib.sha256("\n".join(steps).encode("utf-8", "surrogateescape")).hexdigest()[:16],
+            "command": [masked_inside(word) for word in _words(config.get("Entrypoint")) + _words(config.get("Cmd"))],
+            "environment": _environment(machine, config.get("Env") or ()),
+            "user": config.get("User", ""),
+        }
+    )
 
 
 def _tags(image: Mapping[str, Any]) -> list[str]:
