@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from labrig.state.dimensions import DIMENSIONS
+from labrig.state.secrets import masked
 
 On = Literal["fresh", "upgrade", "production"]
 Place = tuple[str, str]
@@ -173,7 +174,7 @@ def _item(task: Mapping[str, Any], place: Place) -> str:
     for item in task.get("items", ()):
         names = item["paths"] if dimension == "file" else item["names"]
         if key in names or (dimension != "file" and short in names):
-            return str(item["item"])
+            return masked(str(item["item"]))
     return ""
 
 

@@ -121,16 +121,17 @@ def _guard(finding: Finding, tasks: Mapping[PathName, Sequence[Ended]]) -> str:
     makers = [(str(task["path"]), str(task["task"])) for task in finding.tasks if _made(task)]
     host = machine(finding)
     for place, name in reversed(makers):
-        for task in tasks.get("upgrade", ()):
-            if (
-                not (task.path.endswith(place) or place == task.path)
-                or task.task != name
-                or host not in (None, task.host)
-            ):
-                continue
+        same = [
+            task
+            for task in tasks.get("upgrade", ())
+            if (task.path, task.task) == (place, name) and host in (None, task.host)
+        ]
+        for task in same:
             said = _kept(task)
             if said:
                 return f"{said}, so '{name}' ({place}) does not do there what it does on a fresh machine"
+        if not same and "upgrade" in tasks:
+            return f"'{name}' ({place}) does not run there: a handler runs only where what notifies it has changed"
     return ""
 
 

@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from labrig.ansible.events import Ended
@@ -27,9 +28,12 @@ from labrig.state.model import State
 
 # How many findings are looked at: with more, a person reads the classes rather than each.
 WATCHED = 1000
+# What to look at goes to the machine as one argument, of which the kernel takes 128 KiB.
+WATCHED_CHARACTERS = 60_000
 CONTENTS = 200
 CONTENT_LIMIT = 256 << 10
 SHOWN_TASKS = 20
+ORDER: tuple[On, ...] = ("fresh", "upgrade", "production")
 
 
 @dataclass(frozen=True)
@@ -107,13 +111,19 @@ def explained(
 
 
 def _wanted(findings: Iterable[Finding], machines: Sequence[str]) -> Wanted:
-    found: dict[str, dict[str, list[str]]] = {}
+    found: dict[str, dict[str, dict[str, None]]] = {}
     for one in findings:
         machine, (dimension, key) = classes.place(one, machines)
         # A dimension that could not be read has no key of its own.
         if key != dimension:
-            found.setdefault(machine, {}).setdefault(dimension, []).append(key)
-    return found
+            found.setdefault(machine, {}).setdefault(dimension, {})[key] = None
+    # Several findings may be about one thing.
+    return {machine: {name: list(keys) for name, keys in kinds.items()} for machine, kinds in found.items()}
+
+
+def _as_many_as_fit(findings: Sequence[Finding]) -> list[Finding]:
+    ends = accumulate(len(one.key) + len(one.dimension) for one in findings)
+    return [one for one, end in zip(findings[:WATCHED], ends, strict=False) if end <= WATCHED_CHARACTERS]
 
 
 def _contents(taken: PathTaken, wanted: Wanted) -> dict[str, bytes]:
@@ -143,6 +153,9 @@ def _watch(
     machines: Sequence[str],
 ) -> None:
     """Deploy HEAD once more on both paths, and production on a blank machine where HEAD did not make what differs."""
+    chosen = _as_many_as_fit(findings)
+    if not _wanted(chosen, machines):
+        return
     starts: dict[On, tuple[Start, Terms]] = {}
     for path, start in (("fresh", known.fresh), ("upgrade", known.upgrade)):
         if path in known.outcomes and any(one.path in (None, path) for one in findings):
@@ -152,7 +165,6 @@ def _watch(
             Start("upgrade", known.source.images, machines="production-watched"),
             dataclasses.replace(terms, scenario=known.source.scenario),
         )
-    chosen = findings[:WATCHED]
     again = {path for path in PATHS if any((one.check, one.path) == ("idempotent", path) for one in chosen)}
 
     def one(on: On) -> None:
@@ -165,7 +177,7 @@ def _watch(
                 seen.again[on] = second
             contents = _contents(taken, _wanted([one for one in chosen if _has_content(one)][:CONTENTS], machines))
             seen.contents.update(contents)
-        except LabrigError:
+        except Exception:  # noqa: BLE001  # whatever is amiss here, the verdict stands
             run.check()
         finally:
             if not run.processes.cancelled:
@@ -227,10 +239,11 @@ def _explained(
 ) -> Finding:
     machine, place = where
     fields = classes.fields(finding)
+    watched = seen.again if finding.check == "idempotent" else seen.first
     stories = {
-        on: attribution.story(watched, machine, place)
-        for on, watched in (seen.again if finding.check == "idempotent" else seen.first).items()
-        if finding.path in (None, on)
+        on: attribution.story(watched[on], machine, place)
+        for on in ORDER
+        if on in watched and finding.path in (None, on)
     }
     decisive = {on: attribution.decisive(one.touches, fields) for on, one in stories.items()}
     touched = [attribution.told(touch, on, _root(seen, on)) for on, story in stories.items() for touch in story.touches]

@@ -30,6 +30,9 @@ from labrig.state.model import State
 States = Mapping[str, State]
 """The states of a path's machines at one moment, by the machines' names."""
 
+STEPS = {"prepare": "prepare", "converge": "deploy"}
+"""What a step is called that runs one of a scenario's playbooks."""
+
 Wanted = Mapping[str, Mapping[str, Sequence[str]]]
 """What to look at: keys by dimension, by machine."""
 
@@ -202,20 +205,28 @@ class PathTaken:
 
         def see(name: str) -> Entries:
             self._run.check()
-            return self.see({name: wanted[name]})[name].entries
+            found = self.see({name: wanted[name]})[name]
+            if found.unreadable:
+                # Else what could not be read would seem to have been removed.
+                raise EnvironmentFailed(f"machine {name} could not be read: {found.unreadable}")
+            return found.entries
 
         with Watcher(space.folder / "watch.sock", names, see) as watcher:
             space = dataclasses.replace(space, env={**space.env, **watcher.environment})
             watcher.look()
             steps = ("prepare", "converge") if self._start.prepare else ("converge",)
-            ok = all(self._play(space, step, playbooks[step]).ok for step in steps if step in playbooks)
+            ok = all(
+                self._play(space, STEPS[step], playbooks[step]).ok and watcher.heard_all()
+                for step in steps
+                if step in playbooks
+            )
             self._settle()
             watcher.look()
             first = Watched(on, watcher.looks(), ok, str(self._terms.scenario.project))
             if not again or not ok:
                 return first, None
             watcher.look()
-            ok = self._play(space, "deploy-again", playbooks["converge"], again=True).ok
+            ok = self._play(space, "deploy-again", playbooks["converge"], again=True).ok and watcher.heard_all()
             self._settle()
             watcher.look()
             return first, Watched(on, watcher.looks(), ok, str(self._terms.scenario.project))

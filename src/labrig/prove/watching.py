@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from labrig.errors import LabrigError
 from labrig.prove.attribution import Entries, Look
 
 SOCKET = "LABRIG_WATCH_SOCKET"
+END_SECONDS = 10
 
 See = Callable[[str], Entries]
 """Returns what there is on a machine, by its name, of what is looked for."""
@@ -31,6 +31,7 @@ class Watcher:
         self._machines = machines
         self._see = see
         self._looks: list[Look] = []
+        self._ends = threading.Semaphore(0)
         self._listener = socket.socket(socket.AF_UNIX)
         self._thread = threading.Thread(target=self._serve, name="watch", daemon=True)
 
@@ -55,13 +56,17 @@ class Watcher:
         """What a playbook is to have in its environment."""
         return {SOCKET: str(self._path)}
 
+    def heard_all(self) -> bool:
+        """Whether a playbook that has just ended told of all its tasks."""
+        return self._ends.acquire(timeout=END_SECONDS)
+
     def look(self) -> None:
         """Look at all machines, while no task runs."""
         for machine in self._machines:
             self._looks.append(self._look(machine, None))
 
     def looks(self) -> tuple[Look, ...]:
-        """Return what has been seen, and begin anew with the last look at each machine."""
+        """Return what has been seen since this was last asked."""
         done = tuple(self._looks)
         self._looks = []
         return done
@@ -74,7 +79,11 @@ class Watcher:
                 return
             with connection, contextlib.suppress(OSError), connection.makefile("rwb") as told:
                 for line in told:
-                    self._after(json.loads(line))
+                    task = json.loads(line)
+                    if "end" in task:
+                        self._ends.release()
+                        continue
+                    self._after(task)
                     told.write(b"\n")
                     told.flush()
 
@@ -87,6 +96,6 @@ class Watcher:
     def _look(self, machine: str, task: Mapping[str, Any] | None) -> Look:
         try:
             return Look(machine, task, self._see(machine))
-        except LabrigError:
+        except Exception:  # noqa: BLE001  # the playbook waits for an answer, whatever is amiss
             # The machine restarts, perhaps. What this task did is then seen after the next one, and said to be unsure.
             return Look(machine, task, None)

@@ -66,8 +66,9 @@ def test_the_guard_that_kept_the_upgrade_from_its_work_is_named(over: dict[str, 
         items=(), paths=(), names=(), **fields,
     )  # fmt: skip
     made = {"on": "fresh", "task": "Write it", "path": "/p/tasks/main.yml:3", "result": "changed", "did": "created it"}
-    hint = classes.hint(finding(FILE, None, kind="not updated", tasks=(made,)), {"upgrade": (ended,)})
-    assert hint.startswith(said)
+    one = finding(FILE, None, kind="not updated", tasks=(made,))
+    assert classes.hint(one, {"upgrade": (ended,)}).startswith(said)
+    assert "a handler runs only where" in classes.hint(one, {"upgrade": ()})
 
 
 def test_a_key_may_name_its_machine() -> None:

@@ -50,7 +50,7 @@ def _some(machine: Machine, name: str, wanted: Collection[str]) -> Entries:
 
 
 def _files(machine: Machine, keys: Collection[str], limit: int) -> Entries:
-    for key in sorted(keys):
+    for key in sorted(set(keys)):
         path = machine.root + unwritten(key)
         try:
             status = os.lstat(path)

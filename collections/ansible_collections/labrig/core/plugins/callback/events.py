@@ -120,6 +120,9 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats):
         hosts = {host: stats.summarize(host) for host in sorted(stats.processed)}
         self._write({"event": "stats", "hosts": hosts})
+        if self._watch is not None:
+            # Whoever watches knows by this that every task was told.
+            self._watch.sendall(b'{"end": true}\n')
 
     def _keep_item(self, result, outcome):
         fields = _fields(result)
