@@ -206,6 +206,14 @@ _CHANCE = (
         where={"health": "starting|healthy"},
     ),
     Rule(
+        "services-on-call",
+        "unit",
+        r"(systemd-(hostnamed|localed|timedated)|packagekit|fwupd)\.service",
+        "it starts when it is asked something, and ends when nobody has asked for a while",
+        frozenset({"active", "sub"}),
+        where={"active": "inactive|active|activating|deactivating"},
+    ),
+    Rule(
         "passing-queries",
         "socket",
         r"udp6? .+:<ephemeral>",

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,35 @@ def test_listening_sockets_name_their_program(tmp_path):
             f"unix {tmp_path}/listen",
         ):
             assert program in found[key]["programs"]
+
+
+@pytest.mark.parametrize(
+    ("command", "port", "shown"),
+    [
+        ("--port=40123", "40123", "tcp 0.0.0.0:40123"),
+        ("--port=40123", "40124", "tcp 0.0.0.0:<ephemeral>"),
+        ("", "33060", "tcp 0.0.0.0:33060"),  # MySQL's own.
+        ("", "8080", "tcp 0.0.0.0:8080"),  # The kernel gives none like that.
+    ],
+)
+def test_a_port_that_nobody_chose_reads_as_such(command, port, shown):
+    running = ["/bin/sh", "-c", "echo ready; read x", "sh", command]
+    with subprocess.Popen(running, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()  # Before that, the kernel may not know the command line yet.
+        holder = sockets.Holder(str(process.pid), "1", "app.service", "sh")
+        assert sockets.Ports(Machine({})).shown(f"tcp 0.0.0.0:{port}", {holder}) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("@/tmp/dbus-Yk3LbQ8dXz", "@/tmp/dbus-<random>"),
+        ("@0a1b2", "@<automatic>"),
+        ("@/org/app/control", "@/org/app/control"),
+    ],
+)
+def test_an_abstract_name_reads_without_what_was_made_up(name, shown):
+    assert sockets._without_chance(f"unix {name}") == f"unix {shown}"
 
 
 def test_a_name_with_a_process_number_in_it_reads_without(tmp_path):

@@ -33,6 +33,12 @@ def test_jobs_of_cron_come_and_go():
     assert list(lasting(cron, set())) == ["cron.service root /usr/sbin/cron"]
 
 
+def test_what_a_mail_server_starts_as_mail_comes_in_is_chance():
+    master = process("25", "1", "postfix@-.service", "/usr/lib/postfix/sbin/master")
+    smtp = process("26", "25", "postfix@-.service", "/usr/lib/postfix/sbin/smtp", user="postfix")
+    assert lasting([master, smtp], set()) == lasting([master], set())
+
+
 def test_what_a_supervisor_starts_lasts():
     found = [
         process("30", "1", "supervisor.service", "/usr/bin/python3.11", "supervisord"),

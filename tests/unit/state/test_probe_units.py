@@ -20,7 +20,7 @@ def root(tmp_path):
 
 
 def said(tmp_path, name="web.service"):
-    return says(Machine({"root": str(tmp_path)}), name, FOLDERS)
+    return says(Machine({"root": str(tmp_path)}), name, FOLDERS, {})
 
 
 def test_comments_and_broken_lines_mean_nothing():

@@ -168,6 +168,20 @@ CASES = {
     ),
     "account-backups": ([("/etc/passwd-", *BYTES_DIFFER), ("/etc/subgid-", *ONLY_LEFT)], [("/etc/fstab-", *ONLY_LEFT)]),
     "account-lock": ([("/etc/.pwd.lock", *ONLY_LEFT)], [("/etc/pwd.lock", *ONLY_LEFT), ("/etc/.pwdxlock", *ONLY_LEFT)]),
+    "services-on-call": (
+        [
+            (
+                "systemd-timedated.service",
+                {"active": "active", "sub": "running"},
+                {"active": "inactive", "sub": "dead"},
+            )
+        ],
+        [
+            ("systemd-timedated.service", {"active": "inactive"}, {"active": "failed"}),
+            ("systemd-timesyncd.service", {"active": "inactive"}, {"active": "active"}),
+            ("systemd-timedated.service", {"enabled": "static"}, {"enabled": "masked"}),
+        ],
+    ),
     "passing-queries": (
         [("udp 0.0.0.0:<ephemeral>", {"programs": ["chronyd"], "units": ["chrony.service"]}, None)],
         [

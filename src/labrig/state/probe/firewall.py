@@ -119,9 +119,10 @@ def _block(table: str, name: str, lines: list[str]) -> Iterator[tuple[str, Value
             return
         hook = [line for line in lines if line.startswith("type ") and " hook " in line]
         rules = [COUNTER.sub("", line).strip() for line in lines if line not in hook]
-        value = _chain("".join(hook), rules)
-        if value["rules"] or not rules or "policy drop" in value.get("hook", ""):
-            yield f"{table} {own}", value
+        chain = _chain("".join(hook), rules)
+        # One that holds nothing but what Docker put there says nothing either.
+        if chain["rules"] or not rules or "policy drop" in chain.get("hook", ""):
+            yield f"{table} {own}", chain
     elif kind in ("set", "map"):
         passing = any(line.startswith("flags") and re.search(r"dynamic|timeout", line) for line in lines)
         elements = next((line for line in lines if line.startswith("elements = ")), "")

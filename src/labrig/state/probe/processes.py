@@ -14,6 +14,8 @@ from labrig.state.probe.text import without_secrets, written
 from labrig.state.probe.units import SESSION, again_and_again, paragraphs, show
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from labrig.state.probe.machine import Entries, Machine, Value
 
 # Agents that whatever needs one starts for itself, and that end some time later.
@@ -21,6 +23,15 @@ PASSING = frozenset({"gpg-agent", "dirmngr", "ssh-agent", "dbus-launch", "keybox
 
 # Programs that start and end helpers under other users as work comes in: their users are chance.
 ON_DEMAND = re.compile(r"php-fpm.*|sshd.*|cron|atd|systemd-.*|\(sd-pam\)")
+
+# Units that start when they are asked something, and end when nobody has asked for a while.
+ON_CALL = frozenset(
+    {"systemd-hostnamed.service", "systemd-localed.service", "systemd-timedated.service"}
+    | {"packagekit.service", "fwupd.service"}
+)
+
+# Programs that start other programs as work comes in: what they have started is chance.
+SPAWNERS = frozenset({"master", "dovecot", "inetd", "xinetd", "cron", "crond", "atd", "sshd", "gitlab-runner"})
 
 # A container on this machine: what runs there is its own affair.
 CONTAINER = re.compile(r"(^|/)(docker|libpod|lxc|crio|kubepods|machine\.slice|buildkit)([/.-]|$)(?!service)")
@@ -55,7 +66,7 @@ def read(machine: Machine) -> Entries:
     if not machine.live:
         raise Unreadable("only a running machine has processes")
     try:
-        passing = {
+        passing = ON_CALL | {
             unit.get("Id", "")
             for unit in paragraphs(show(machine))
             if unit.get("Type") == "oneshot"
@@ -63,17 +74,17 @@ def read(machine: Machine) -> Entries:
             or again_and_again(unit, time.monotonic())
         }
     except Unreadable:
-        passing = set()  # It runs without systemd: its processes last or do not, nobody knows.
+        passing = ON_CALL  # It runs without systemd: its processes last or do not, nobody knows.
     lingering = set(machine.names("/var/lib/systemd/linger"))
     found = [process for process in _all(machine) if _owned(process.unit, machine, lingering)]
     yield from sorted(lasting(found, passing).items())
 
 
-def lasting(found: list[Process], passing: set[str]) -> dict[str, Value]:
+def lasting(found: list[Process], passing: AbstractSet[str]) -> dict[str, Value]:
     """Return the processes that do not come and go with the work.
 
     What a process forks of itself are workers: as many as there is work, and what they start ends with it. What it
-    starts as another program lasts. ``passing`` are the units whose processes end by themselves.
+    starts as another program lasts, but for that of ``SPAWNERS``. ``passing`` are units whose processes end soon.
     """
     by_number = {process.number: process for process in found}
     values: dict[str, Value] = {}
@@ -103,7 +114,7 @@ def _is_worker(process: Process, by_number: dict[str, Process]) -> bool:
         parent = by_number.get(process.parent)
         if parent is None or parent.unit != process.unit:
             return False
-        if parent.program == process.program and process.program:
+        if (parent.program == process.program and process.program) or _name(parent) in SPAWNERS:
             return True
         process = parent
     return False

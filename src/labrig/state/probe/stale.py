@@ -77,6 +77,9 @@ NO_SETTINGS = ("/run/", "/var/", "/tmp/", "/dev/", "/proc/", "/sys/")  # noqa: S
 NO_FILES = ("/memfd:", "/dev/", "/SYSV", "/[aio]", "/tmp/", "/var/tmp/", "/run/", "/anon_hugepage")  # noqa: S108
 DELETED = " (deleted)"
 
+# Where systemd's own hierarchy is: with version 1, with both, with version 2.
+CGROUPS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+
 # In seconds. A process's start is known to 10 ms, a file's change to one tick of the kernel's clock.
 ACCURACY = 0.05
 # So long after it became active, a service that changes its state has been reloaded and is not still starting.
@@ -104,9 +107,14 @@ def reasons(machine: Machine, unit: dict[str, str], clock: Clock) -> Value:
 
     ``unit`` are the properties of an active unit. Where the main process can't be looked at, ``unreadable`` says why.
     """
-    process = unit.get("MainPID", "0")
-    if process in ("", "0") or not unit.get("Id", "").endswith(".service"):
+    if not unit.get("Id", "").endswith(".service") or unit.get("SubState") == "exited":
         return {}
+    process = unit.get("MainPID") or "0"
+    if process == "0":
+        process = _oldest(unit.get("ControlGroup", ""), clock)
+    if not process:
+        return {}
+    unit = {**unit, "MainPID": process}
     try:
         program = os.fsdecode(os.readlink(f"/proc/{process}/exe"))
         started = start(process, clock)
@@ -126,6 +134,18 @@ def reasons(machine: Machine, unit: dict[str, str], clock: Clock) -> Value:
     if len(found) > NAMED:
         found[NAMED:] = [f"{len(found) - NAMED} more"]
     return {"stale": found} if found else {}
+
+
+def _oldest(control_group: str, clock: Clock) -> str:
+    """Return the oldest process of a unit: systemd knows no main process of one that an init script starts."""
+    for top in CGROUPS if control_group else ():
+        try:
+            with open(f"{top}{control_group}/cgroup.procs", encoding="ascii") as stream:
+                numbers = stream.read().split()
+            return min(numbers, key=lambda number: (start(number, clock), int(number)), default="")
+        except (OSError, ValueError):
+            continue
+    return ""
 
 
 def _watches(name: str, stem: str) -> bool:

@@ -11,6 +11,8 @@ from labrig.state.probe.stale import Clock, reasons
 from labrig.state.probe.text import written
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from labrig.state.probe.machine import Entries, Machine, Value
 
 # Devices and slices follow the hardware and the processes, scopes are made and taken away by whoever logs in
@@ -24,7 +26,7 @@ LINGERING = "/var/lib/systemd/linger"
 PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,Type,NeedDaemonReload,Result,ReloadResult,ExecMainStatus,"
     "NRestarts,Unit,TimersCalendar,TimersMonotonic,FragmentPath,SourcePath,DropInPaths,EnvironmentFiles,"
-    "WorkingDirectory,MainPID,ExecStart,ExecReload,ActiveEnterTimestampMonotonic,StateChangeTimestampMonotonic"
+    "WorkingDirectory,ControlGroup,MainPID,ExecStart,ExecReload,ActiveEnterTimestampMonotonic,StateChangeTimestampMonotonic"
 )
 
 # systemd starts a service again and again: so often, and the last time no longer ago than so many seconds.
@@ -49,12 +51,12 @@ def read(machine: Machine) -> Entries:
         if session and machine.owner(int(session.group(2))) not in lingering:
             continue
         value = found[name]
+        # Which units that do not run systemd holds in memory is chance.
+        unit = loaded.get(name, {}) if value.get("active") == "active" else {}
         if value["enabled"] != "alias":
-            value.update(says(machine, name, folders))
-        if name in loaded and value.get("active") == "active":
-            if _known(loaded[name].get("DropInPaths", "").split()) != _known(_drop_ins(machine, name, folders)):
-                value["reload_needed"] = True  # systemd does not notice by itself that the first drop-in has come.
-            value.update(reasons(machine, loaded[name], clock))
+            value.update(says(machine, name, folders, unit))
+        if unit:
+            value.update(reasons(machine, unit, clock))
         yield written(name.encode("utf-8", "surrogateescape")), value
 
 
@@ -157,15 +159,22 @@ def _schedule(unit: dict[str, str]) -> list[str]:
     return sorted(line.strip("{ }").partition(" ; next_elapse=")[0] for line in lines if line)
 
 
-def says(machine: Machine, name: str, folders: list[str]) -> Value:
+def says(machine: Machine, name: str, folders: list[str], unit: dict[str, str]) -> Value:
     """Return the drop-ins of a unit, and the hash of its text together with theirs.
 
     Comments, empty lines and broken lines mean nothing. systemd may have read an older text: it says so itself
-    (``reload_needed``).
+    (``reload_needed``), but for the first drop-in of a unit. ``unit`` are the properties of one that is active.
     """
     paths = _drop_ins(machine, name, folders)
+    known = [path for path in unit.get("DropInPaths", "").split() if os.path.lexists(path)]
+    unread = _places(path for path in paths if os.path.isfile(path)).difference(_places(known))
+    # Those under another name of the unit are known only to systemd.
+    paths += [path for path in known if _places([path]).isdisjoint(_places(paths))]
+    paths.sort(key=os.path.basename)
     main = _fragment(machine, name, folders)
     value: Value = {"drop_ins": [written(os.fsencode(path)) for path in paths]} if paths else {}
+    if unit and unread:
+        value["reload_needed"] = True
     text = "\n".join(canonical(_text(machine, path)) for path in ([main, *paths] if main else paths))
     if text:
         own = machine.own_text(text.encode("utf-8", "surrogateescape"))
@@ -190,7 +199,7 @@ def _text(machine: Machine, path: str) -> str:
         return ""  # A link to /dev/null hides the unit or the drop-in.
 
 
-def _known(paths: list[str]) -> set[str]:
+def _places(paths: Iterable[str]) -> set[str]:
     return {f"{os.path.realpath(os.path.dirname(path))}/{os.path.basename(path)}" for path in paths}
 
 
