@@ -21,7 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from labrig.state.capture import PROBE, Execute, capture, command
+from labrig.state.capture import PROBE, Execute, capture, command, lines
+from labrig.state.model import State
 from trials.lab import Lab, run
 
 RUNS = 5
@@ -42,10 +43,10 @@ for number in range(int(sys.argv[1])):
 MAKE
 """
 
-# Runs the probe, throws away what it says, and prints the most memory that it, or what it started, ever held.
+# Runs the probe, and prints after it the most memory that it, or what it started, ever held.
 PEAK = """
 import resource, subprocess, sys
-subprocess.run(sys.argv[1:], stdin=sys.stdin, stdout=subprocess.DEVNULL, check=True)
+subprocess.run(sys.argv[1:], stdin=sys.stdin, check=True)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
 """
 
@@ -111,14 +112,24 @@ def capture_many(count: int) -> None:
         machine = lab.start()
         run(machine, MAKE_FILES.format(count=count))
         idle = resident()
+        last = b""
+
+        def streamed() -> Iterator[bytes]:
+            nonlocal last
+            for piece in machine.stream(["python3", "-c", PEAK, *command()], PROBE):
+                last = (last + piece)[-100:]
+                yield piece
+
+        pieces = streamed()
         began = time.monotonic()
-        state = capture(execute(machine.container))
+        state = State.parse(lines(pieces))
+        for _ in pieces:
+            pass
         took, most = time.monotonic() - began, resident()
-        peak = float(b"".join(machine.stream(["python3", "-c", PEAK, *command()], PROBE)))
-        hashing = seconds(lambda: hash_all(machine.container))
-        print(f"{len(state.entries):,} entries in {took:.1f} s; sha256sum over the same files: {hashing:.1f} s")
-        print(f"most memory of the probe: {peak / 1e6:.0f} MB")
-        print(f"most memory of what reads it: {most / 1e6:.0f} MB, {idle / 1e6:.0f} MB of it before")
+        print(f"{len(state.entries):,} entries in {took:.1f} s")
+        print(f"most memory of the probe: {float(last.split()[-1]) / 1e6:.0f} MB")
+        print(f"most memory of what reads it: {most / 1e6:.0f} MB, {idle / 1e6:.0f} MB of it before", flush=True)
+        print(f"sha256sum over the same files: {seconds(lambda: hash_all(machine.container)):.1f} s")
 
 
 def main() -> None:

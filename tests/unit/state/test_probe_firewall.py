@@ -92,3 +92,10 @@ def test_iptables_without_times_and_counters():
         "iptables ip filter INPUT": {"hook": "policy DROP", "rules": ["-A INPUT -p tcp -m tcp --dport 25 -j DROP"]},
         "iptables ip filter MINE": {"rules": []},
     }
+
+
+def test_a_table_that_holds_nothing_is_told():
+    assert dict(nftables("table ip extra {\n}\ntable ip filter {\n  chain mine {\n  }\n}\n")) == {
+        "ip extra": {},
+        "ip filter mine": {"rules": []},
+    }

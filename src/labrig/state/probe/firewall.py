@@ -67,22 +67,25 @@ def _tables(path: str) -> list[str]:
 
 
 def nftables(ruleset: str) -> Iterator[tuple[str, Value]]:
-    """Yield chains and sets of what ``nft --stateless list ruleset`` prints.
+    """Yield chains and sets of what ``nft --stateless list ruleset`` prints, and tables that hold nothing.
 
     The elements of a set that the kernel fills or empties by itself are left out.
     """
     table = name = ""
+    empty = True
     lines: list[str] = []
     for line in _joined(ruleset):
         text = " ".join(HANDLE.sub("", line).split())
         if not text or text.startswith("#"):
             continue
         if not table:
-            table = text[len("table ") :].rstrip(" {")
+            table, empty = text[len("table ") :].rstrip(" {"), True
         elif not name and text == "}":
+            if empty:
+                yield table, {}
             table = ""
         elif not name and text.endswith("{"):
-            name, lines = text.rstrip(" {"), []
+            name, lines, empty = text.rstrip(" {"), [], False
         elif text == "}":
             yield from _block(table, name, lines)
             name = ""
@@ -123,11 +126,11 @@ def _block(table: str, name: str, lines: list[str]) -> Iterator[tuple[str, Value
     elif kind in ("set", "map"):
         passing = any(line.startswith("flags") and re.search(r"dynamic|timeout", line) for line in lines)
         elements = next((line for line in lines if line.startswith("elements = ")), "")
-        value: Value = {"settings": [line for line in lines if not line.startswith("elements")]}
+        told: Value = {"settings": [line for line in lines if not line.startswith("elements")]}
         if not passing:
             inner = TIMES.sub("", elements.partition("{")[2].rpartition("}")[0])
-            value["elements"] = sorted(filter(None, (COUNTER.sub("", one).strip() for one in inner.split(","))))
-        yield f"{table} {name}", value
+            told["elements"] = sorted(filter(None, (COUNTER.sub("", one).strip() for one in inner.split(","))))
+        yield f"{table} {name}", told
     elif kind not in ("counter", "quota"):
         yield f"{table} {name}", {"settings": sorted(lines)}
 

@@ -1,4 +1,4 @@
-"""A machine in Docker, by the docker command alone: what labrig reads there is tried on a machine that it did not make."""
+"""Machines of Docker by its command line, for what a Lab does not offer: options and volumes of one's own."""
 
 import shlex
 import subprocess
@@ -11,6 +11,7 @@ from labrig.state.capture import capture, request
 from labrig.state.explain import sentence
 
 IMAGE = "labrig/debian-12:latest"
+PACKAGES = ("nginx", "redis-server", "openssh-server", "cron")
 START_LIMIT = 60.0
 
 MACHINE = (
