@@ -105,6 +105,9 @@ def _plain(field: str) -> str:
     return "\\".join(piece.replace("\\t", "\t").replace("\\n", "\n").replace("\\0", "\0") for piece in pieces)
 
 
+# They look like secrets and name files.
+FILE_SETTINGS = frozenset({"ssl_key", "ssl_cert", "tls_key"})
+
 # What is told of a thing whose row is its name, in as many words, and its fields in this order.
 THINGS: dict[str, tuple[int, tuple[str, ...]]] = {
     "server": (0, ("version",)),
@@ -223,7 +226,7 @@ def user(machine: Machine, told: dict[str, Any]) -> Value:
 
 def setting(machine: Machine, name: str, text: str, origin: str, path: str) -> Value:
     """Return a variable whose value is not the compiled one, and where it comes from."""
-    if looks_secret(name):
+    if looks_secret(name) and name not in FILE_SETTINGS:
         text = masked(text, machine.fingerprint(text).get("fingerprint", ""))
     else:
         own = machine.own_text(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")

@@ -122,7 +122,8 @@ SELECT json_build_array(
             CASE WHEN a.attnotnull THEN 'not null' END,
             CASE WHEN a.attidentity::text <> '' THEN 'identity ' || a.attidentity::text END,
             CASE WHEN to_json(a) ->> 'attgenerated' <> '' THEN 'generated' END,
-            CASE WHEN a.attcollation <> t.typcollation THEN 'collate ' || a.attcollation::regcollation::text END,
+            CASE WHEN a.attcollation <> t.typcollation THEN
+                'collate ' || (SELECT quote_ident(collname) FROM pg_collation l WHERE l.oid = a.attcollation) END,
             'default ' || pg_get_expr(d.adbin, d.adrelid)))
         FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum

@@ -112,7 +112,7 @@ def ask(
             timeout=ANSWER_LIMIT,
             check=False,
             cwd="/",
-            env={**os.environ, "LC_ALL": "C", **(environment or {})},
+            env={**_environment(), "LC_ALL": "C", **(environment or {})},
             # Nothing but this runs in the child before the client, and the probe has one thread.
             preexec_fn=None if owner is None or owner == os.geteuid() else lambda: _become(owner),
         )
@@ -126,6 +126,11 @@ def ask(
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["nothing"]
         raise Unreadable(f"{name} failed with {done.returncode}: {said[0]}")
     return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def _environment() -> dict[str, str]:
+    # Whoever captures may have settings for servers of their own.
+    return {name: text for name, text in os.environ.items() if not name.startswith(("PG", "MYSQL_", "MARIADB_"))}
 
 
 def _become(owner: int) -> None:
