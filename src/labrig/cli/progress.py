@@ -140,7 +140,8 @@ def _print_failure(check: Check, verdict: Verdict) -> None:
 
 
 def _print_finding(finding: Finding) -> None:
-    words.print(f"  - {finding.text}" + (f" [{finding.kind}]" if finding.kind else ""), markup=False)
+    kind = f" [{finding.kind}]" if finding.kind and not finding.text.endswith(finding.kind) else ""
+    words.print(f"  - {finding.text}{kind}", markup=False)
     if finding.cause:
         words.print(f"      {finding.cause}", style="dim", markup=False)
     else:
