@@ -124,7 +124,8 @@ def page(number, name, said=b"", size=512):
 
 def test_a_file_of_berkeley_db_compares_without_its_random_name_and_time(machine):
     def database(name, when, value):
-        described = page(0, name * 20) + page(1, name * 20)
+        # A page that holds nothing keeps what was there before, without the number that tells what it was.
+        described = page(0, name * 20) + page(1, name * 20)[:12] + bytes(4) + page(1, name * 20)[16:]
         return described + b"\x01root\0\x01%s\0\x01%s\0\x01YP_LAST_MODIFIED\0".ljust(512, b"\0") % (value, when)
 
     one = database(b"a", b"1700000000", b"postmaster")
@@ -132,4 +133,3 @@ def test_a_file_of_berkeley_db_compares_without_its_random_name_and_time(machine
     assert berkeley(one, machine) == berkeley(database(b"b", b"1700000123", b"postmaster"), machine)
     assert berkeley(one, machine) != berkeley(database(b"b", b"1700000123", b"hostmaster"), machine)
     assert form_of("/etc/aliases", b"postmaster: root\n") is None
-    assert berkeley(one[:20] + b"\xff" * 492, machine) == one[:20] + b"\xff" * 492
