@@ -68,14 +68,16 @@ class _Seen:
     first: dict[On, Watched] = field(default_factory=dict)
     again: dict[On, Watched] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
+    lost: dict[str, None] = field(default_factory=dict)
 
 
 def explained(
     run: Run, terms: Terms, findings: tuple[Finding, ...], known: Known, say: Say, *, watch: bool
-) -> tuple[Finding, ...]:
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """Return the findings with their contents, the tasks that touched them, their class and what to do.
 
-    What cannot be found out only leaves words out: it never raises but for an interruption.
+    What cannot be found out only leaves words out: it never raises but for an interruption. What was left out for a
+    reason that another run may not have is returned as well, one sentence each.
 
     Args:
         run: The run, on whose engine machines are started.
@@ -92,12 +94,12 @@ def explained(
     takens = [outcome.taken for outcome in known.outcomes.values()] + ([known.before.taken] if known.before else [])
     for taken in takens:
         if taken is not None:
-            seen.contents.update(_contents(taken, _wanted(files, machines)))
+            _read_contents(taken, _wanted(files, machines), seen)
     if watch:
         _watch(run, terms, findings, known, say, seen, machines)
     tasks = {path: outcome.tasks for path, outcome in known.outcomes.items()}
     shown = {id(one) for one in files}
-    return tuple(
+    told = tuple(
         _explained(
             one,
             classes.place(one, machines),
@@ -108,6 +110,7 @@ def explained(
         )
         for one in findings
     )
+    return told, tuple(seen.lost)
 
 
 def _wanted(findings: Iterable[Finding], machines: Sequence[str]) -> Wanted:
@@ -126,15 +129,16 @@ def _as_many_as_fit(findings: Sequence[Finding]) -> list[Finding]:
     return [one for one, end in zip(findings[:WATCHED], ends, strict=False) if end <= WATCHED_CHARACTERS]
 
 
-def _contents(taken: PathTaken, wanted: Wanted) -> dict[str, bytes]:
-    """Return contents that are on a path's machines now, by hash."""
+def _read_contents(taken: PathTaken, wanted: Wanted, seen: _Seen) -> None:
+    """Add the contents that are on a path's machines now, by hash."""
     if not wanted:
-        return {}
+        return
     try:
         states = taken.see(wanted, contents=CONTENT_LIMIT)
-    except LabrigError:
-        return {}
-    return {digest: content for state in states.values() for digest, content in _by_hash(state)}
+    except LabrigError as error:
+        seen.lost[f"contents could not be read, so that how they differ is not shown: {error.message}"] = None
+        return
+    seen.contents.update({digest: content for state in states.values() for digest, content in _by_hash(state)})
 
 
 def _by_hash(state: State) -> Iterable[tuple[str, bytes]]:
@@ -175,10 +179,10 @@ def _watch(
             seen.first[on] = first
             if second is not None:
                 seen.again[on] = second
-            contents = _contents(taken, _wanted([one for one in chosen if _has_content(one)][:CONTENTS], machines))
-            seen.contents.update(contents)
-        except Exception:  # noqa: BLE001  # whatever is amiss here, the verdict stands
+            _read_contents(taken, _wanted([one for one in chosen if _has_content(one)][:CONTENTS], machines), seen)
+        except Exception as error:  # noqa: BLE001  # whatever is amiss here, the verdict stands
             run.check()
+            seen.lost[f"which tasks touch what differs could not be seen on {on}: {error}"] = None
         finally:
             if not run.processes.cancelled:
                 _remove(taken)

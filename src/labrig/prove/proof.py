@@ -149,7 +149,7 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
             findings=outcome.findings,
             compared=outcome.compared,
             ignored=outcome.ignored,
-            notes=allowed.notes(settings.allowed, today, outcome.checks, outcome.ignored),
+            notes=(*allowed.notes(settings.allowed, today, outcome.checks, outcome.ignored), *outcome.notes),
             ran=outcome.ran,
         )
         logs = run.save_logs(outcome.logs) if verdict.decision != "proven" else None
@@ -185,6 +185,7 @@ class _Answers:
     compared: int
     logs: Mapping[str, Path]
     ran: tuple[Ran, ...]
+    notes: tuple[str, ...]
 
 
 class _Proof:
@@ -214,6 +215,7 @@ class _Proof:
         self._production = Start("upgrade", {})
         self._source: Source | None = None
         self._before: Before | None = None
+        self._notes: list[str] = []
 
     def take(self) -> _Answers:
         """Take both paths at once and compare what they led to."""
@@ -290,7 +292,7 @@ class _Proof:
         self._on_check(same)
         summed = _summed([*ignored, *hidden])
         explained = self._explained((*findings, *more), outcomes)
-        return _Answers((*found, same), explained, summed, compared, logs, tuple(ran))
+        return _Answers((*found, same), explained, summed, compared, logs, tuple(ran), tuple(self._notes))
 
     def _failure(self, futures: Mapping[PathName, Future[Outcome]]) -> BaseException | None:
         """Return what ended the proof: the first error that is no consequence of stopping the other path."""
@@ -328,7 +330,9 @@ class _Proof:
         taken = PathTaken(self._run, self._terms, start, lambda *_: None, self._on_check)
         try:
             self._before = Before(taken.look(), taken)
-        except EnvironmentFailed:
+        except EnvironmentFailed as error:
+            reason = "production's state before the upgrade could not be read, so that classes are told without it"
+            self._notes.append(f"{reason}: {error.message}")
             return None
         return self._before.states
 
@@ -344,10 +348,12 @@ class _Proof:
             production=self._chosen.production,
         )
         try:
-            return explaining.explained(self._run, self._terms, findings, known, self._say, watch=self._explain)
+            told, lost = explaining.explained(self._run, self._terms, findings, known, self._say, watch=self._explain)
         except KeyboardInterrupt:
             self._run.cancel()
             raise
+        self._notes += lost
+        return told
 
     def _images(self) -> dict[str, str]:
         return {platform.name: self._image_of(platform.image) for platform in self._terms.scenario.platforms}

@@ -123,7 +123,8 @@ class Verdict:
     """The answer of one proof.
 
     Attributes:
-        notes: What the project should know of its own settings, one sentence each; no reason to fail.
+        notes: What is no reason to fail and yet to be known, one sentence each: of the project's own settings, and of
+            what could not be found out about a difference.
         ran: What was done when, in the order in which it began.
     """
 
