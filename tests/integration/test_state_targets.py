@@ -203,7 +203,7 @@ def test_one_machine_is_compared_with_its_own_past(server, past, labrig):
     try:
         done = labrig("compare", past, server.url(), "--json", "told.json")
     finally:
-        server.run("rm /etc/ssh/sshd_config.d/root.conf")
+        server.run("rm /etc/ssh/sshd_config.d/root.conf; systemctl reload ssh")
     assert done.returncode == 1
     said = done.stdout.splitlines()
     assert "  file /etc/ssh/sshd_config.d/root.conf is new after" in said

@@ -104,3 +104,14 @@ def _first_line(error: BaseException) -> str:
         reason = reason.__cause__ or reason.__context__ or reason
     text = str(reason) or str(error) or type(error).__name__
     return text.splitlines()[0]
+
+
+def close_stream(stream: Any) -> None:
+    """Close what ``exec_start(socket=True)`` returned: a view of the socket of an answer, which holds that as well."""
+    raw = getattr(stream, "_sock", stream)
+    # The answer first: it is not to flush what is closed.
+    response = getattr(stream, "_response", None)
+    if response is not None:
+        response.close()
+    stream.close()
+    raw.close()

@@ -20,7 +20,7 @@ from docker.utils.socket import STDOUT, frames_iter
 
 from labrig import clock
 from labrig.engine import client as engine
-from labrig.engine.client import engine_errors
+from labrig.engine.client import close_stream, engine_errors
 from labrig.engine.images import look_up
 from labrig.errors import EnvironmentFailed
 
@@ -277,7 +277,7 @@ class Machine:
                     else:
                         errors = (errors + piece)[-4000:]
             finally:
-                connection.close()
+                close_stream(connection)
             code = api.exec_inspect(handle)["ExitCode"]
         if code != 0:
             said = errors.decode(errors="replace").strip() or "nothing on standard error"

@@ -23,6 +23,7 @@ from typing import IO, Self
 from labrig import clock
 
 # A request that the engine had accepted when the run was killed may still make something: look again for a while.
+END_SECONDS = 5.0
 PATIENCE_SECONDS = 8.0
 QUIET_LOOKS = 4
 LOOK_EVERY_SECONDS = 0.5
@@ -54,6 +55,8 @@ class Reaper:
         if self._process is not None and self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(END_SECONDS)
 
     def watch_group(self, group: int) -> None:
         """End this process group if the run dies."""

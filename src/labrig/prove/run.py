@@ -72,6 +72,7 @@ class Run:
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
             self._exits.close()
+            self.client.close()
 
     def cancel(self) -> None:
         """End what runs, at once; machines go too, so that nothing waits for one of them."""

@@ -17,6 +17,7 @@ from typing import Any, Self
 from docker import DockerClient
 from docker.errors import APIError, DockerException
 
+from labrig.engine.client import close_stream
 from labrig.session.agent import CLOSE, END_OF_INPUT, ERRORS, EXIT, HEADER, INPUT, OPEN, OUTPUT, READY
 
 FAILED = 9
@@ -185,7 +186,7 @@ class _Session:
                     del received[:end]
         self.is_over = True
         self._ready.set()
-        _close(self._stream, self._socket)
+        close_stream(self._stream)
         reason = self._said.decode(errors="replace").strip() or "the session in the machine has ended"
         for channel in list(self._workers):
             self._pass_on(FAILED, channel, reason.encode())
@@ -219,15 +220,6 @@ def _outputs(raw: Any) -> Iterator[tuple[int, bytes]]:
             return
 
 
-def _close(stream: Any, raw: Any) -> None:
-    # The stream is a view of the socket; the answer to the request, which holds it as well, is closed first.
-    response = getattr(stream, "_response", None)
-    if response is not None:
-        response.close()
-    stream.close()
-    raw.close()
-
-
 def _run_directly(client: DockerClient, container: str, user: str, arguments: list[str], worker: socket.socket) -> None:
     """Run one command as a process of the engine's own."""
     handle, stream, raw = _exec(client, container, user, arguments)
@@ -246,7 +238,7 @@ def _run_directly(client: DockerClient, container: str, user: str, arguments: li
         for number, piece in _outputs(raw):
             send(worker, OUTPUT if number == STDOUT else ERRORS, 0, piece)
     finally:
-        _close(stream, raw)
+        close_stream(stream)
     code = client.api.exec_inspect(handle)["ExitCode"]
     send(worker, EXIT, 0, str(code).encode())
 

@@ -15,6 +15,8 @@ from labrig.state.probe.text import written
 
 # What stands for another machine whenever it is looked at: each look boots a new one.
 NEVER_ONE = frozenset({"image"})
+# What is told depends on which files were looked at.
+BY_THE_WALK = frozenset({"file", "hard link", "language package"})
 # Names that an inventory gives: two of them are two machines, whatever these say of themselves.
 NAMED = frozenset({"ansible", "testinfra"})
 
@@ -64,7 +66,8 @@ def within(state: State, *, only: Iterable[str] = (), dimensions: Iterable[str] 
 
     Args:
         state: Any state.
-        only: Absolute paths; files outside of them are left out. Empty for all.
+        only: Absolute paths; files outside of them are left out, and what is told of all files that were looked at:
+            hard links and packages of languages. Empty for all.
         dimensions: Names of dimensions; None for all.
     """
     kept = None if dimensions is None else frozenset(dimensions)
@@ -75,7 +78,9 @@ def within(state: State, *, only: Iterable[str] = (), dimensions: Iterable[str] 
     def holds(dimension: str, key: str) -> bool:
         if kept is not None and dimension not in kept:
             return False
-        return dimension != "file" or not tops or any(key == top or key.startswith(f"{top}/") for top in tops)
+        if not tops or dimension not in BY_THE_WALK:
+            return True
+        return dimension == "file" and any(key == top or key.startswith(f"{top}/") for top in tops)
 
     header = dict(state.header)
     if kept is not None and "dimensions" in header:
@@ -92,7 +97,7 @@ def alike(left: State, right: State) -> tuple[State, State, tuple[str, ...]]:
     asked = [tuple(state.header.get("only") or ()) for state in (left, right)]
     captured = {name for state in (left, right) for name in state.header.get("dimensions", DIMENSIONS)}
     notes = tuple(_left_out(asked, captured))
-    for only in asked:
+    for only in asked if asked[0] != asked[1] else ():
         left, right = within(left, only=only), within(right, only=only)
     return left, right, notes
 
