@@ -224,8 +224,8 @@ class _Proof:
             require_image(self._run.client, image)
         with ThreadPoolExecutor(max_workers=len(PATHS), thread_name_prefix="path") as pool:
             futures: dict[PathName, Future[Outcome]] = {
-                "fresh": pool.submit(self._path, Start("fresh", images)),
-                "upgrade": pool.submit(self._upgrade),
+                "fresh": pool.submit(self._own, lambda: self._path(Start("fresh", images))),
+                "upgrade": pool.submit(self._own, self._upgrade),
             }
             try:
                 wait(futures.values(), return_when=FIRST_EXCEPTION)
@@ -236,6 +236,14 @@ class _Proof:
                 self._run.cancel()
                 raise
         return self._answers(futures)
+
+    def _own(self, take: Callable[[], Outcome]) -> Outcome:
+        try:
+            return take()
+        except EnvironmentFailed:
+            # What fails once the run was stopped, fails because of that: its machines are gone.
+            self._run.check()
+            raise
 
     def _path(self, start: Start) -> Outcome:
         return PathTaken(self._run, self._terms, start, self._say, self._on_check).take()

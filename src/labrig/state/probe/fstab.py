@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from labrig.state.probe.machine import Unreadable
-from labrig.state.probe.mounts import DISKS, NETWORK, below
+from labrig.state.probe.mounts import DISKS, NETWORK, OWN_FILES, below
 from labrig.state.probe.text import written
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def unit_name(point: bytes) -> str:
 
 
 def _lasting(mount: Mount, *, in_container: bool) -> bool:
-    if mount.point == b"/" or below(mount.point, PASSING):
+    if mount.point == b"/" or mount.point in OWN_FILES or below(mount.point, PASSING):
         return False
     if mount.type in NETWORK or mount.type.startswith("fuse."):
         return True
