@@ -97,6 +97,10 @@ def test_a_command_killed_by_a_signal_ends_as_in_a_shell(place: Place) -> None:
     assert place.shell("kill -TERM $$").code == 143
 
 
+def test_whoever_writes_to_nobody_ends(place: Place) -> None:
+    assert place.shell("yes | head -n 1") == (0, b"y\n", b"", "")
+
+
 def test_what_is_not_there_is_told(place: Place) -> None:
     code, _, errors, _ = place.run("/usr/bin/unheard-of")
 
@@ -191,7 +195,7 @@ def test_a_container_that_is_gone_is_told(place: Place) -> None:
 threading.Thread(target=lambda: (time.sleep(0.2), print('thread'))).start()""",
         "import os; print(sorted(os.environ.items()), os.getcwd(), os.getuid(), os.getgroups())",
         "import subprocess; print(subprocess.run('echo child; exit 4', shell=True).returncode)",
-        "import signal; print(signal.getsignal(signal.SIGCHLD), signal.getsignal(signal.SIGINT))",
+        "import signal as s; print([s.getsignal(n) for n in (s.SIGCHLD, s.SIGINT, s.SIGPIPE, s.SIGXFSZ, s.SIGTERM)])",
         "import os; print(sorted(map(int, os.listdir('/proc/self/fd')))[:3], os.getsid(0) == os.getpid() or 'sh')",
         "class A: pass\nimport pickle; print(pickle.loads(pickle.dumps(A())).__class__.__module__)",
         "this is no python",

@@ -177,7 +177,6 @@ class Agent:
             try:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                signal.signal(signal.SIGPIPE, signal.SIG_DFL)
                 os.setsid()
                 for descriptor, number in ((stdin, 0), (out[1], 1), (errors[1], 2)):
                     os.dup2(descriptor, number)
@@ -398,6 +397,9 @@ def _code_of(call: Callable[[], None]) -> int:
 
 
 def _execute(arguments: list[str]) -> int:
+    # An interpreter ignores these for itself; what it starts is to have them as any process has.
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)
     try:
         os.execvp(arguments[0], arguments)
     except OSError as problem:

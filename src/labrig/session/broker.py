@@ -22,6 +22,7 @@ from labrig.session.agent import CLOSE, END_OF_INPUT, ERRORS, EXIT, HEADER, INPU
 
 FAILED = 9
 PIECE = 1 << 16
+START_SECONDS = 30.0
 ENGINE_HEADER = struct.Struct("!BxxxI")
 STDOUT = 1
 
@@ -137,7 +138,10 @@ class _Session:
         self._reader.start()
         with contextlib.suppress(OSError):
             self._socket.sendall(source)
-        self._ready.wait()
+        if not self._ready.wait(START_SECONDS):
+            # A machine that is frozen: what is tried there next fails by itself.
+            self.is_over = True
+            self.close()
 
     def carry(self, worker: socket.socket, arguments: bytes) -> None:
         """Run one command for a worker, until the worker has got its end or is gone."""
