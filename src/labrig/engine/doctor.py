@@ -21,6 +21,10 @@ from labrig.errors import LabrigError
 
 NEEDED_BYTES = 5_000_000_000
 NEEDED_MEMORY = 2_000_000_000
+# The kernel counts them for each user, and all machines are root's; measured on debian-12 with a service or two.
+WATCHES_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
+WATCHES_OF_A_MACHINE = 7
+NEEDED_MACHINES = 16
 
 Health = Literal["ok", "warning", "bad"]
 
@@ -47,6 +51,7 @@ def examine() -> Iterator[Finding]:
     yield Finding("engine", "ok", f"Docker {facts.version}, API {facts.api}, {facts.cpus} CPUs, {facts.storage}")
     yield _memory(facts)
     yield _disk(facts)
+    yield from _watches(WATCHES_LIMIT)
     yield from _images(client)
     yield _attempt("boot", lambda: _boot(client, facts))
     yield _leftovers(client)
@@ -79,6 +84,24 @@ def _disk(facts: engine.EngineFacts) -> Finding:
     if free < NEEDED_BYTES:
         return Finding("disk", "bad", found, "free some: `labrig clean`, `labrig snapshot prune`, `docker system df`")
     return Finding("disk", "ok", found)
+
+
+def _watches(limit: Path) -> Iterator[Finding]:
+    """Tell how many machines can run at once before units of systemd fail for want of an inotify instance."""
+    try:
+        instances = int(limit.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return  # The engine is on another system, whose limits cannot be seen from here.
+    machines = instances // WATCHES_OF_A_MACHINE
+    found = f"{instances} inotify instances for each user, enough for about {machines} machines at once"
+    if machines < NEEDED_MACHINES:
+        yield Finding("inotify", "warning", found, f"sysctl -w {_setting(limit)}=1024, and a file in /etc/sysctl.d")
+    else:
+        yield Finding("inotify", "ok", found)
+
+
+def _setting(path: Path) -> str:
+    return ".".join(path.parts[path.parts.index("sys") + 1 :])
 
 
 def _images(client: DockerClient) -> Iterator[Finding]:
