@@ -146,10 +146,8 @@ def run(
     log = workspace.folder / f"{name}.log"
     env = {
         **workspace.env,
-        "ANSIBLE_CALLBACK_PLUGINS": _paths(str(_plugins("callback")), workspace.env.get("ANSIBLE_CALLBACK_PLUGINS")),
-        "ANSIBLE_CONNECTION_PLUGINS": _paths(
-            str(_plugins("connection")), workspace.env.get("ANSIBLE_CONNECTION_PLUGINS")
-        ),
+        "ANSIBLE_CALLBACK_PLUGINS": plugin_path(workspace, "callback"),
+        "ANSIBLE_CONNECTION_PLUGINS": plugin_path(workspace, "connection"),
         **({"LABRIG_SESSIONS": str(workspace.sessions)} if workspace.sessions else {}),
         "ANSIBLE_CALLBACKS_ENABLED": ",".join(filter(None, ["events", _enabled(workspace)])),
         "LABRIG_EVENTS_FILE": str(events_file),
@@ -202,6 +200,14 @@ def option(key: str, value: Any) -> list[str]:
         return []
     values = value if isinstance(value, list) else [value]
     return [word for one in values for word in ([f"{dashed}={one}"] if len(key) > 1 else [dashed, str(one)])]
+
+
+def plugin_path(workspace: Workspace, kind: str) -> str:
+    """Return where Ansible looks for plugins of a kind: labrig's own first, then those of the scenario or the user."""
+    asked = workspace.env.get(f"ANSIBLE_{kind.upper()}_PLUGINS")
+    # What the environment says, Ansible does not read in its configuration any more.
+    configured = workspace.scenario.settings.get("defaults", {}).get(f"{kind}_plugins")
+    return _paths(str(_plugins(kind)), asked or (str(configured) if configured else None))
 
 
 def _plugins(kind: str) -> Path:

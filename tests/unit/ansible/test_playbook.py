@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,14 @@ def test_options_of_the_scenario_become_arguments(tmp_path: Path) -> None:
     assert "--skip-tags=slow,molecule-notest,notest,molecule-idempotence-notest" in found
     assert "--check" not in found
     assert "--become" not in playbook.arguments(where, tmp_path / "prepare.yml", again=False)
+
+
+@pytest.mark.parametrize("kind", ["callback", "connection"])
+def test_plugins_of_the_scenario_are_found_beside_labrigs(tmp_path: Path, kind: str) -> None:
+    plain = space(tmp_path)
+    own = playbook.plugin_path(plain, kind)
+    assert Path(own).name == kind
+    configured = replace(plain.scenario, settings={"defaults": {f"{kind}_plugins": "/the/project/plugins"}})
+    assert playbook.plugin_path(replace(plain, scenario=configured), kind) == f"{own}:/the/project/plugins"
+    asked = replace(plain, scenario=configured, env={f"ANSIBLE_{kind.upper()}_PLUGINS": "/asked"})
+    assert playbook.plugin_path(asked, kind) == f"{own}:/asked"
