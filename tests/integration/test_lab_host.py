@@ -40,7 +40,7 @@ class LabHost(Container):
 
     def start(self):
         docker("volume", "create", "--label=org.labrig.kind=test", self.volume)
-        options = (*MACHINE, *OWN_ENGINE, f"--volume={self.volume}:/var/lib/docker")
+        options = ("--hostname=m1", *MACHINE, *OWN_ENGINE, f"--volume={self.volume}:/var/lib/docker")
         docker("run", "--detach", f"--name={self.name}", *options, IMAGE, "/lib/systemd/systemd")
 
     def remove(self):

@@ -10,24 +10,11 @@ from pathlib import Path
 
 import pytest
 
-IMAGE = "labrig/debian-12:latest"
+from trials.containers import IMAGE, MACHINE
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 WAIT_LIMIT = 60.0
-
-MACHINE = (
-    "--hostname=web",
-    "--cgroupns=host",
-    "--volume=/sys/fs/cgroup:/sys/fs/cgroup:ro",
-    "--tmpfs=/run:exec",
-    "--tmpfs=/run/lock",
-    "--tmpfs=/tmp:exec",
-    "--env=container=docker",
-    "--stop-signal=SIGRTMIN+3",
-    "--cap-add=SYS_ADMIN",
-    "--cap-add=SYS_PTRACE",
-    "--label=org.labrig.kind=test",
-)
 
 
 def docker(*words, check=True):
@@ -41,7 +28,7 @@ def pair():
     names = [f"labrig-test-faces-{uuid.uuid4().hex[:8]}" for _ in range(2)]
     try:
         for name in names:
-            docker("run", "--detach", f"--name={name}", *MACHINE, IMAGE, "/lib/systemd/systemd")
+            docker("run", "--detach", f"--name={name}", "--hostname=web", *MACHINE, IMAGE, "/lib/systemd/systemd")
         end = time.monotonic() + WAIT_LIMIT
         for name in names:
             while docker("exec", name, "systemctl", "is-system-running", check=False) not in ("running", "degraded"):

@@ -14,22 +14,10 @@ import testinfra
 from labrig.targets import files
 from labrig.targets.read import Wish
 from labrig.targets.testinfra import state
+from trials.containers import IMAGE, MACHINE
 
-IMAGE = "labrig/debian-12:latest"
 WAIT_LIMIT = 60.0
 
-MACHINE = (
-    "--cgroupns=host",
-    "--volume=/sys/fs/cgroup:/sys/fs/cgroup:ro",
-    "--tmpfs=/run:exec",
-    "--tmpfs=/run/lock",
-    "--tmpfs=/tmp:exec",
-    "--env=container=docker",
-    "--stop-signal=SIGRTMIN+3",
-    "--cap-add=SYS_ADMIN",
-    "--cap-add=SYS_PTRACE",
-    "--label=org.labrig.kind=test",
-)
 PORT = 2222
 # In brackets, so that the pattern does not find the command that it stands in.
 PROBE = "[p]ython3 -I -S -B - "

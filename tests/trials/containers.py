@@ -11,11 +11,10 @@ from labrig.state.capture import capture, request
 from labrig.state.explain import sentence
 
 IMAGE = "labrig/debian-12:latest"
-PACKAGES = ("nginx", "redis-server", "openssh-server", "cron")
 START_LIMIT = 60.0
 
+# What a machine needs to boot, whatever it is called.
 MACHINE = (
-    "--hostname=m1",
     "--cgroupns=host",
     "--volume=/sys/fs/cgroup:/sys/fs/cgroup:ro",
     "--tmpfs=/run:exec",
@@ -36,7 +35,7 @@ class Container:
         self.name = f"labrig-test-state-{uuid.uuid4().hex[:8]}"
 
     def start(self):
-        docker("run", "--detach", f"--name={self.name}", *MACHINE, IMAGE, "/lib/systemd/systemd")
+        docker("run", "--detach", f"--name={self.name}", "--hostname=m1", *MACHINE, IMAGE, "/lib/systemd/systemd")
 
     def run(self, command):
         return docker("exec", "--env=DEBIAN_FRONTEND=noninteractive", self.name, "sh", "-ec", command)
