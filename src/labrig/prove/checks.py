@@ -16,7 +16,8 @@ from labrig.prove.verdict import PATH_CHECKS, PATHS, Check, CheckName, Compared,
 from labrig.state.compare import Comparison, Difference, compare
 from labrig.state.explain import sentence
 from labrig.state.model import State
-from labrig.state.rules import DEFAULT_RULES, ONE_MACHINE_RULES, Rule
+from labrig.state.rule import Rule
+from labrig.state.rules import DEFAULT_RULES, ONE_MACHINE_RULES
 from labrig.state.secrets import Mask, masked
 
 # Reasons are read by people: they name a few, the details have all.

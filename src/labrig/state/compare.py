@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from labrig.state.dimensions import DIMENSIONS
 from labrig.state.entries import Entries
-from labrig.state.rules import DEFAULT_RULES, Rule
+from labrig.state.rule import Rule
+from labrig.state.rules import DEFAULT_RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

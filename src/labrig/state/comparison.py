@@ -11,7 +11,8 @@ from labrig.state import sides
 from labrig.state.compare import Comparison, compare
 from labrig.state.explain import sentence
 from labrig.state.model import Key, State
-from labrig.state.rules import DEFAULT_RULES, ONE_MACHINE_RULES, Rule
+from labrig.state.rule import Rule
+from labrig.state.rules import DEFAULT_RULES, ONE_MACHINE_RULES
 
 SCHEMA = "labrig.comparison/1"
 

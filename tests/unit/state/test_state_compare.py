@@ -2,7 +2,7 @@
 
 from labrig.state.compare import WHOLE, compare
 from labrig.state.model import State
-from labrig.state.rules import Rule
+from labrig.state.rule import Rule
 
 FILE = {"type": "file", "mode": "0644", "owner": "root", "group": "root", "size": 3, "sha256": "aa"}
 

@@ -4,7 +4,8 @@ import pytest
 
 from labrig.state.compare import compare
 from labrig.state.model import State
-from labrig.state.rules import BYTES, DEFAULT_RULES, ONE_MACHINE_RULES
+from labrig.state.rule import BYTES
+from labrig.state.rules import DEFAULT_RULES, ONE_MACHINE_RULES
 
 FILE = {"type": "file", "mode": "0644", "owner": "root", "group": "root", "size": 3, "sha256": "aa"}
 OTHER = {**FILE, "size": 4, "sha256": "bb"}
