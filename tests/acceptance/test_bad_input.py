@@ -56,11 +56,13 @@ def test_an_unknown_key_names_the_nearest(labrig: Labrig, project: Project) -> N
     assert "did you mean production?" in done.err
 
 
-def test_an_unknown_ref(labrig: Labrig, project: Project) -> None:
+# The second can't be the name of an image either.
+@pytest.mark.parametrize("ref", ["v1.0.1", "v1.0.O"])
+def test_an_unknown_ref(labrig: Labrig, project: Project, ref: str) -> None:
     project.git("tag", "v1.0.0")
-    done = labrig("prove", "--production", "v1.0.1", cwd=project.folder)
+    done = labrig("prove", "--production", ref, cwd=project.folder)
     assert done.code == 2
-    assert "'v1.0.1' is neither a git ref" in done.err
+    assert f"'{ref}' is neither a git ref" in done.err
     assert "did you mean v1.0.0?" in done.err
 
 

@@ -262,9 +262,13 @@ def _mmdebstrap(content: Bootstrap, archive: Path, reaper: Reaper, say: Callable
 
 
 def look_up(client: DockerClient, name: str) -> str | None:
-    """Return the id of a local image, or None."""
+    """Return the id of a local image, or None; also for what no image can be called, such as a tag with capitals."""
     with engine_errors(f"look for image {name}"):
         try:
             return str(client.api.inspect_image(name)["Id"])
         except ImageNotFound:
             return None
+        except APIError as error:
+            if "invalid reference format" in str(error.explanation):
+                return None
+            raise
