@@ -86,6 +86,7 @@ _NOUNS = {
     "statoverride": "dpkg's override for",
     "debconf": "debconf's answer to",
     "language package": "",
+    "route": "",  # Its keys begin with what it is.
     "firewall": "packet filter",
     "sysctl": "kernel setting",
     "cron": "scheduled job",
@@ -93,7 +94,7 @@ _NOUNS = {
     "postgresql": "PostgreSQL",
     "mariadb": "MariaDB",
     "redis": "Redis",
-    "container": "",  # Its keys begin with what it is.
+    "container": "",  # Likewise.
 }
 _FACTS = {
     "package": ("version", "status", "wanted"),
@@ -110,6 +111,7 @@ _FACTS = {
     "setting": ("configured",),
     "sysctl": ("configured", "live"),
     "cron": ("in",),
+    "route": ("ways",),
     "firewall": ("hook",),
     "authorized key": ("comment",),
     "postgresql": ("value",),
