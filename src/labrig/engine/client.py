@@ -20,7 +20,9 @@ READ_TIMEOUT_SECONDS = 120
 
 
 def connect(timeout: int = READ_TIMEOUT_SECONDS) -> DockerClient:
-    """Return a client of the engine that DOCKER_HOST names, or of the local one; it waits so many seconds for an answer.
+    """Return a client of the engine that DOCKER_HOST names, or of the local one.
+
+    It waits ``timeout`` seconds for an answer.
 
     Raises:
         EnvironmentFailed: No engine answers.

@@ -58,8 +58,8 @@ def commit(
             kept = patient.api.commit(str(container.id), repository=repository, tag=tag, conf=conf)
         except requests.Timeout as error:
             raise EnvironmentFailed(
-                f"the Docker Engine did not {doing} within {seconds} s: it adds {_gigabytes(added)} to its image, holes "
-                "of sparse files counted",
+                f"the Docker Engine did not {doing} within {seconds} s: it adds {_gigabytes(added)} to its image, "
+                "holes of sparse files counted",
                 hint=_HINT if added > _LARGE else "look at what the engine and its disk are busy with, and try again",
             ) from error
     return str(kept["Id"])

@@ -20,6 +20,7 @@ MODE_DIFFERS = (FILE, {**FILE, "mode": "0600"})
 BYTES_AND_MODE_DIFFER = (FILE, {**OTHER, "mode": "0600"})
 
 TOLD = {"described": "postgresql"}
+CACHE_CLEANER = "apache-htcacheclean.service www-data /usr/bin/htcacheclean -d 120 -p /var/cache/apache2 -l 300M -n"
 
 # Rule: what it hides, as (key, left, right); and what it must not hide.
 CASES = {
@@ -78,6 +79,45 @@ CASES = {
             ("image app:1", {"image_id": "a"}, None),
             ("image web:1", {"image_id": "a", "digest": "d"}, {"image_id": "b", "digest": "e"}),
             ("container web", {"image_id": "a"}, {"image_id": "b", "image_outdated": True}),
+        ],
+    ),
+    "started-by-package": (
+        [
+            (
+                "apache-htcacheclean.service",
+                {"enabled": "disabled", "active": "active", "sub": "running"},
+                {"enabled": "disabled", "active": "inactive", "sub": "dead"},
+            )
+        ],
+        [
+            (
+                "apache-htcacheclean.service",
+                {"enabled": "enabled", "active": "active"},
+                {"enabled": "disabled", "active": "inactive"},
+            ),
+            (
+                "apache-htcacheclean.service",
+                {"enabled": "enabled", "active": "active"},
+                {"enabled": "enabled", "active": "inactive"},
+            ),
+            (
+                "apache-htcacheclean.service",
+                {"enabled": "disabled", "active": "inactive"},
+                {"enabled": "disabled", "active": "failed"},
+            ),
+            (
+                "apache2.service",
+                {"enabled": "disabled", "active": "active"},
+                {"enabled": "disabled", "active": "inactive"},
+            ),
+        ],
+    ),
+    "process-started-by-package": (
+        [(CACHE_CLEANER, {"program": "/usr/bin/htcacheclean"}, None)],
+        [
+            (CACHE_CLEANER, {"program": "/usr/local/bin/htcacheclean"}, None),
+            (CACHE_CLEANER.replace("www-data", "root"), {"program": "/usr/bin/htcacheclean"}, None),
+            ("apache2.service root /usr/sbin/apache2 -k start", {"program": "/usr/sbin/apache2"}, None),
         ],
     ),
     "health-pending": (
