@@ -69,6 +69,8 @@ def _one_sided(difference: Difference, sides: Sides, *, in_production: bool | No
     facts = ", ".join(filter(None, told))
     subject = _subject(difference, value) + (f" ({facts})" if facts else "")
     files = f", with {_own_files(difference)}" if difference.files else ""
+    if value.get("runs"):
+        return _server(difference, subject, sides)
     if sides.in_time:
         return f"{subject} is gone after{files}" if on_left else f"{subject} is new after{files}"
     name = sides.left if on_left else sides.right
@@ -78,6 +80,15 @@ def _one_sided(difference: Difference, sides: Sides, *, in_production: bool | No
     if on_left:
         return f"{said}: the upgrade does not bring it"
     return f"{said}: {_ORIGIN[in_production]}"
+
+
+def _server(difference: Difference, subject: str, sides: Sides) -> str:
+    on_left = difference.right is None
+    told = f": nothing that it holds is compared, {difference.held} entries on one side" if difference.held else ""
+    if sides.in_time:
+        return f"{subject} {'no longer runs' if on_left else 'runs only'} after{told}"
+    name = sides.left if on_left else sides.right
+    return f"{subject} runs only {PLACES.get(name, f'on {name}')}{told}"
 
 
 # What a one-sided entry is called, and what is told of it.

@@ -140,6 +140,8 @@ def entries(machine: Machine, rows: list[list[str]]) -> dict[str, Value]:
             words, names = THINGS[kind]
             key = " ".join(filter(None, [kind, ".".join(fields[:words])]))
             found[key] = dict(zip(names, fields[words:]))  # noqa: B905 - Python 3.8
+            if kind == "server":
+                found[key]["runs"] = True
         elif kind == "setting" and fields[0] not in PASSING_SETTINGS:
             found[f"setting {fields[0]}"] = setting(machine, *fields)
         elif kind == "count":
