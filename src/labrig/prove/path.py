@@ -26,6 +26,7 @@ from labrig.prove.verdict import Check, Finding, Ignored, PathName, Ran
 from labrig.prove.watching import Watcher
 from labrig.state import capture
 from labrig.state.model import State
+from labrig.state.secrets import masked
 
 States = Mapping[str, State]
 """The states of a path's machines at one moment, by the machines' names."""
@@ -207,7 +208,7 @@ class PathTaken:
             found = self.see({name: wanted[name]})[name]
             if found.unreadable:
                 # Else what could not be read would seem to have been removed.
-                raise EnvironmentFailed(f"machine {name} could not be read: {found.unreadable}")
+                raise EnvironmentFailed(f"machine {name} could not be read: {masked(str(found.unreadable))}")
             return found.entries
 
         with Watcher(space.folder / "watch.sock", names, see) as watcher:

@@ -60,6 +60,15 @@ _IDENTITY = (
         between_machines=True,
     ),
     Rule(
+        "numbers-of-file-systems",
+        "mount",
+        r"/.*|swap by UUID \d+",
+        "each machine makes up a number for each of its file systems; what it is mounted as is compared",
+        frozenset({"source"}),
+        where={"source": "(PART)?UUID=.+"},
+        between_machines=True,
+    ),
+    Rule(
         "machine-id",
         "file",
         r"/etc/machine-id|/var/lib/dbus/machine-id",

@@ -81,6 +81,18 @@ CASES = {
             ("container web", {"image_id": "a"}, {"image_id": "b", "image_outdated": True}),
         ],
     ),
+    "numbers-of-file-systems": (
+        [
+            ("/srv", {"source": "UUID=1a", "type": "ext4"}, {"source": "UUID=2b", "type": "ext4"}),
+            ("swap by UUID 1", {"source": "PARTUUID=1a"}, {"source": "PARTUUID=2b"}),
+        ],
+        [
+            ("/srv", {"source": "UUID=1a"}, {"source": "/dev/sdb1"}),
+            ("/srv", {"source": "LABEL=data"}, {"source": "LABEL=more"}),
+            ("/srv", {"source": "UUID=1a", "type": "ext4"}, {"source": "UUID=2b", "type": "xfs"}),
+            ("swap by UUID 1", {"source": "UUID=1a"}, None),
+        ],
+    ),
     "started-by-package": (
         [
             (
@@ -490,6 +502,7 @@ def test_a_rule_over_fields_lets_every_other_field_through(rule):
         "group": {"members": [], "password": "set"},
         "postgresql": {"owner": "app", "password": "set", "method": "scram-sha-256"},
         "container": {"image": "app:1", "state": "running", "digest": "d"},
+        "mount": {"type": "ext4", "options": [], "source": "UUID=1a"},
     }[rule.dimension]
     for field in left:
         assert not compared(rule.name, key, left, {**left, field: "other"}).same
