@@ -45,7 +45,7 @@ UNIT_FOLDERS = (
 
 
 def read(machine: Machine) -> Entries:
-    """Yield mount points, and ``swap SOURCE`` or ``swap by UUID NUMBER``, with what fstab says of them and whether they are mounted.
+    """Yield mount points, ``swap SOURCE`` and ``swap by UUID NUMBER``: what fstab says, and whether it is mounted.
 
     ``configured`` is ``fstab``, the name of a mount unit, or ``no`` for what is only mounted. ``mounted`` is missing
     where the machine does not run, and for swap in a container, whose kernel tells only the host's.
