@@ -17,7 +17,7 @@ from labrig.ansible.workspace import Workspace
 from labrig.engine.client import START_ENGINE, is_answering
 from labrig.engine.machines import Machine, MountedFiles
 from labrig.errors import EnvironmentFailed
-from labrig.prove import checks, verification
+from labrig.prove import checks, platforms, verification
 from labrig.prove.allowed import Allowed
 from labrig.prove.attribution import Entries, On, Watched
 from labrig.prove.failures import environment_failure
@@ -305,9 +305,10 @@ class PathTaken:
     def _asked(self, machine: Machine) -> str:
         """Return what to ask of the probe on a machine: which addresses are its own, and which are the others'."""
         former = {name: mounted.addresses for name, mounted in self._start.mounted.items()}
-        addresses = {one.name: (*one.addresses(), *former.get(one.name, ())) for one in self._machines}
-        others = {address: other for other, known in addresses.items() if other != machine.name for address in known}
-        return capture.request(own_addresses=addresses[machine.name], peers=others, key=capture.FINGERPRINT_KEY)
+        owners = platforms.owners({one.name: one.addresses() for one in self._machines}, former)
+        own = [address for address, name in owners.items() if name == machine.name]
+        others = {address: name for address, name in owners.items() if name != machine.name}
+        return capture.request(own_addresses=own, peers=others, key=capture.FINGERPRINT_KEY)
 
     def _survives_restart(self, before: States) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...]]:
         self._step("restart")
