@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from labrig.state.probe.machine import Unreadable
 from labrig.state.probe.mariadb_queries import MARIADB, MYSQL
 from labrig.state.probe.masking import looks_secret, masked, masked_inside
-from labrig.state.probe.servers import ask, running
+from labrig.state.probe.servers import ask, of_each
 
 if TYPE_CHECKING:
     from labrig.state.probe.machine import Entries, Machine, Value
@@ -47,22 +47,12 @@ PASSING_SETTINGS = frozenset(
 
 
 def read(machine: Machine) -> Entries:
-    """Yield what each server holds: ``user 'app'@'localhost'``, ``table shop.orders``, ``setting bind_address``.
+    """Return what each server holds: ``user 'app'@'localhost'``, ``table shop.orders``, ``setting bind_address``.
 
     Raises:
         Unreadable: A server runs that does not answer root.
     """
-    found: dict[str, Value] = {}
-    problems = []
-    for server in running(machine, PROGRAMS):
-        try:
-            found.update(_server(machine, server))
-        except Unreadable as problem:
-            problems.append(str(problem))
-    for key in sorted(found):
-        yield key, found[key]
-    if problems:
-        raise Unreadable("; ".join(problems))
+    return of_each(machine, PROGRAMS, _server)
 
 
 def _server(machine: Machine, server: Server) -> dict[str, Value]:
