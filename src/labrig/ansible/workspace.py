@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ MOLECULE_VARS = {
     "molecule_instance_config": "{{ lookup('env', 'MOLECULE_INSTANCE_CONFIG') }}",
     "molecule_no_log": False,
 }
+# Below a workspace's folder, first on the path.
+PROGRAMS = "bin"
+# Testinfra starts these, for modules and for the inventory.
+RECORDED = {"ansible": "adhoc", "ansible-inventory": "inventory"}
 DEFAULT_ROLES = ("~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles")
 DEFAULT_COLLECTIONS = ("~/.ansible/collections", "/usr/share/ansible/collections")
 
@@ -98,6 +103,7 @@ def lay_out(
     _write_inventory(scenario, folder / "tests", containers, {"ansible_connection": CLI_CONNECTION})
     (folder / "molecule.yml").write_text(scenario.text, encoding="utf-8")
     (folder / "ansible.cfg").write_text(_configuration(scenario), encoding="utf-8")
+    _write_programs(folder / PROGRAMS)
     _link_own_names(scenario, folder, origin)
     roles = _search_path(
         scenario,
@@ -171,8 +177,19 @@ def _environment(
         "ANSIBLE_ROLES_PATH": ":".join(map(str, roles)),
         "ANSIBLE_COLLECTIONS_PATH": ":".join(map(str, collections)),
         # The ansible and python of labrig's own environment come first.
-        "PATH": f"{here}:{environment.get('PATH', os.defpath)}",
+        "PATH": f"{folder / PROGRAMS}:{here}:{environment.get('PATH', os.defpath)}",
     }
+
+
+def _write_programs(folder: Path) -> None:
+    """Write the programs of Ansible that tests start, so that what those look at is recorded with the tests."""
+    folder.mkdir(exist_ok=True)
+    for name, word in RECORDED.items():
+        program = folder / name
+        record = folder.parent / f"{name}.reads"
+        words = [sys.executable, "-m", "labrig.ansible.recorder", str(record), "ansible", word]
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
 
 
 def _search_path(

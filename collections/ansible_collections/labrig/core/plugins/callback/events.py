@@ -36,6 +36,7 @@ options:
 """
 
 import json
+import re
 import socket
 import time
 
@@ -60,6 +61,8 @@ ELSEWHERE = (
     "include_vars",
     "validate_argument_spec",
 )
+# Scheme and host; what stands between them is a user and his password.
+URL = re.compile(r"\b((?:https?|ftps?|git|ssh|svn|s3)://)(?:[^/\s@'\"]*@)?([\w.-]+|\[[0-9a-fA-F:]+\])")
 # In seconds; whoever takes longer to look is waited for no more.
 WATCH_LIMIT = 120
 
@@ -156,6 +159,7 @@ class CallbackModule(CallbackBase):
             "paths": _named(fields, PATH_KEYS, absolute=True),
             "names": _named(fields, NAME_KEYS, absolute=False),
             "guards": _guards(fields),
+            "reached": [] if outcome == "skipped" else _reached(fields),
         }
         self._write(ended)
         # The next task of this host is not begun before this returns, whatever the strategy.
@@ -224,6 +228,27 @@ def _guards(fields):
                 if value is False or (isinstance(value, str) and key != "force"):
                     found.add(f"{key}: {str(value).lower() if value is False else value}")
     return sorted(found)
+
+
+def _reached(fields):
+    """Return whom the arguments name by a URL, such as ``https://example.com``; no more of it, which may be secret."""
+    found = set()
+    for one in [fields, *(fields.get("results") or [])]:
+        if isinstance(one, dict):
+            _find_urls((one.get("invocation") or {}).get("module_args"), found)
+            _find_urls(one.get("cmd"), found)
+    return sorted(found)
+
+
+def _find_urls(value, found):
+    if isinstance(value, str):
+        found.update(scheme + host for scheme, host in URL.findall(value))
+    elif isinstance(value, dict):
+        for one in value.values():
+            _find_urls(one, found)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            _find_urls(one, found)
 
 
 def _jobs(fields):
