@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -97,6 +98,10 @@ class Progress:
         for one in verdict.ignored:
             if one.rule == allowed.RULE:
                 words.print(f"allowed: {one.reason}" + (f", {one.count} times" if one.count > 1 else ""), markup=False)
+        if verdict.cached and verdict.made is not None:
+            words.print(
+                f"from the store: nothing that decides it has changed since {_moment(verdict.made)}", markup=False
+            )
         for note in verdict.notes:
             words.print(f"note: {note}", markup=False)
         words.print(
@@ -120,6 +125,7 @@ def _cell(check: Check | None) -> Text:
         return Text("·", style="dim")
     sign, style = SIGNS[check.result]
     seconds = f" {check.seconds:.1f} s" if check.seconds and check.result != "skip" else ""
+    seconds = " stored" if check.cached else seconds
     return Text(sign, style=style).append(seconds, style="dim")
 
 
@@ -191,6 +197,10 @@ def _production(verdict: Verdict) -> str:
     if found is None:
         return "production: none"
     return f"production: {found.kind} {found.name} ({found.id.removeprefix('sha256:')[:12]})"
+
+
+def _moment(made: datetime) -> str:
+    return made.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _first_line(text: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from labrig.cli import stored
 from labrig.cli.console import words
 from labrig.cli.options import project_option, scenario_option, seconds
 from labrig.cli.progress import Progress, print_failure
@@ -43,6 +45,12 @@ from labrig.prove.verdict import Verdict
     "--calibrate", is_flag=True, help="Deploy on two blank machines, and propose what to allow of what differs."
 )
 @click.option("--no-explain", is_flag=True, help="Do not deploy once more to see which task touched what differs.")
+@click.option("--why", is_flag=True, help="Print what has changed since the last proof of this scenario.")
+@click.option("--no-cache", is_flag=True, help="Redo everything, whatever is stored of earlier proofs.")
+@click.option("--audit", is_flag=True, help="Redo a stored proof, and compare what is stored with what comes of it.")
+@click.option(
+    "--max-age", metavar="TIME", default="24h", show_default=True, help="Use nothing that was deployed longer ago."
+)
 @click.option("--keep", is_flag=True, help="Leave the machines running, and say how to enter them.")
 @click.option(
     "--json",
@@ -77,6 +85,10 @@ def prove(
     no_restart: bool,
     calibrate: bool,
     no_explain: bool,
+    why: bool,
+    no_cache: bool,
+    audit: bool,
+    max_age: str,
     keep: bool,
     json_file: Path | None,
     junit_file: Path | None,
@@ -104,9 +116,15 @@ def prove(
         timeout=None if timeout is None else seconds("--timeout", timeout),
         restart=False if no_restart else None,
         explain=not no_explain,
+        cache=not no_cache,
+        audit=audit,
+        max_age=timedelta(seconds=seconds("--max-age", max_age)),
     )
+    if no_cache and audit:
+        raise UsageError("--audit goes without --no-cache", hint="it compares a stored proof with doing it again")
     if calibrate:
         without: dict[str, object] = {"--production": production, "--no-restart": no_restart, "--keep": keep}
+        without |= {"--why": why, "--no-cache": no_cache, "--audit": audit}
         without |= {"--no-explain": no_explain, "--junit": junit_file, "--report": report_directory}
         for option, given in without.items():
             if given:
@@ -123,8 +141,12 @@ def prove(
     verdict = proven.verdict
     _write(verdict, proven, json_file, junit_file, report_directory)
     progress.summary(verdict)
+    if why:
+        stored.print_why(proven)
     _tell_what_is_left(proven)
     words.print(f"{verdict.decision}: {meaning(verdict)}", markup=False)
+    if audit:
+        return stored.print_audit(proven)
     return verdict.exit_code
 
 

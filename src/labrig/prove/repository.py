@@ -55,6 +55,10 @@ class Repository:
             return None
         return self._ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}") or None
 
+    def tree(self, commit: str) -> str:
+        """Return the hash of all files of a commit."""
+        return self._ask("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}") or commit
+
     def like(self, ref: str) -> list[str]:
         """Return branches and tags with names like the given one."""
         names = self._ask(
