@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conftest import Done, Project
+from conftest import IMAGE, Done, Project, molecule
 
 Labrig = Callable[..., Done]
 
@@ -172,6 +172,71 @@ def test_each_kind_of_task_is_found_for_what_it_did(labrig: Labrig, project: Pro
     assert "left behind" in done.err
     assert "tasks/main.yml:2 ('motd : Write the old name')" in done.err
     assert "left behind" in junit.read_text()
+
+
+SEVERAL = """
+- hosts: all
+  gather_facts: false
+  strategy: free
+  tasks:
+    - name: Take different times
+      ansible.builtin.command: "sleep {{ {'front': 1.5, 'middle': 0.5, 'back': 0}[inventory_hostname] }}"
+      changed_when: false
+    - name: Write on every machine
+      ansible.builtin.copy: {dest: /etc/everywhere, content: "x\\n", mode: "0644"}
+"""
+OLD_NAME = """
+    - name: Write the old name
+      ansible.builtin.copy: {dest: /etc/old-name, content: "x\\n", mode: "0644"}
+      when: inventory_hostname == 'middle'
+"""
+BACKGROUND = """
+    - name: Write in the background
+      ansible.builtin.shell: |
+        until [ -e /run/go ]; do sleep 0.1; done
+        test -e /etc/old-name; echo $? > /etc/by-background
+      async: 30
+      poll: 0
+      register: begun
+      changed_when: false
+    - name: Let it go
+      ansible.builtin.command: touch /run/go
+      changed_when: false
+    - name: Wait for it
+      ansible.builtin.async_status: {jid: "{{ begun.ansible_job_id }}"}
+      register: ended
+      until: ended.finished
+      delay: 1
+      retries: 20
+"""
+
+
+def test_of_several_machines_the_right_one_and_its_task_are_named(labrig: Labrig, project: Project) -> None:
+    machines = [{"name": name, "image": IMAGE} for name in ("front", "middle", "back")]
+    project.commit(
+        molecule__default__molecule_yml=molecule(*machines), molecule__default__converge_yml=SEVERAL + OLD_NAME
+    )
+    project.write(molecule__default__converge_yml=SEVERAL + BACKGROUND)
+    done = labrig("prove", "--production", "HEAD", "--no-restart", cwd=project.folder)
+    assert ("same-state", None) in done.failing, done.err
+    assert done.verdict is not None
+    assert {one["key"] for one in done.verdict["differences"]} == {
+        "middle: /etc/old-name",
+        "middle: /etc/by-background",
+    }
+
+    left = of(done, "middle: /etc/old-name")
+    assert left["class"] == "left behind"
+    assert did(left) == [("production", "Write the old name", "created it")]
+    assert left["cause"].startswith("no task of HEAD touches it; production's molecule/default/converge.yml:12 ")
+
+    # It ends while another task runs: that may have been either.
+    background = of(done, "middle: /etc/by-background")
+    assert background["class"] == "created differently"
+    assert [on for on, _, _ in did(background)] == ["fresh", "upgrade"]
+    assert {task for _, task, _ in did(background)} <= {"Let it go", "Wait for it"}
+    assert all("'Write in the background (molecule/" in what for _, _, what in did(background))
+    assert background["cause"].count("created it, perhaps") == 2
 
 
 def test_without_explaining_nothing_is_deployed_once_more(labrig: Labrig, project: Project) -> None:

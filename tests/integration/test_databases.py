@@ -171,8 +171,9 @@ def test_nothing_else_is_found_of_the_databases(seeded):
     assert [sentence(found, left="before", right="after") for found in others] == []
 
 
-def test_a_server_that_does_not_answer_is_unreadable_and_one_that_is_stopped_is_empty(servers, seeded):
+def test_a_server_that_does_not_answer_is_unreadable_and_one_that_is_stopped_is_one_difference(servers, seeded):
     machine = servers[1]
+    running = machine.databases()
     machine.run(
         "systemctl stop mariadb; echo 'requirepass x' > /root/r; redis-cli CONFIG SET requirepass lost;"
         "sed -i 's/^local.*/local all all scram-sha-256/' /etc/postgresql/15/main/pg_hba.conf;"
@@ -182,4 +183,6 @@ def test_a_server_that_does_not_answer_is_unreadable_and_one_that_is_stopped_is_
     assert set(state.unreadable) == {"postgresql", "redis"}
     assert "password" in state.unreadable["postgresql"]
     assert "password" in state.unreadable["redis"]
-    assert not any(dimension == "mariadb" for dimension, _ in state.entries)
+    (stopped,) = [one for one in compare(running, state).differences if one.dimension == "mariadb"]
+    assert (stopped.key, stopped.right) == ("server", None)
+    assert stopped.held == sum(dimension == "mariadb" for dimension, _ in running.entries) - 1 > 10

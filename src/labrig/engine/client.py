@@ -19,16 +19,16 @@ START_ENGINE = "start the Docker Engine, or set DOCKER_HOST to one that runs; `l
 READ_TIMEOUT_SECONDS = 120
 
 
-def connect() -> DockerClient:
+def connect(timeout: int = READ_TIMEOUT_SECONDS) -> DockerClient:
     """Return a client of the engine that DOCKER_HOST names, or of the local one.
+
+    It waits ``timeout`` seconds for an answer.
 
     Raises:
         EnvironmentFailed: No engine answers.
     """
     try:
-        client = docker.DockerClient.from_env(
-            use_context=False, version="auto", timeout=READ_TIMEOUT_SECONDS, max_pool_size=32
-        )
+        client = docker.DockerClient.from_env(use_context=False, version="auto", timeout=timeout, max_pool_size=32)
         client.ping()
     except (DockerException, requests.RequestException, OSError) as error:
         where = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"

@@ -21,6 +21,7 @@ from docker.utils.socket import STDOUT, frames_iter
 from labrig import clock
 from labrig.engine import client as engine
 from labrig.engine.client import close_stream, engine_errors
+from labrig.engine.committing import commit
 from labrig.engine.images import look_up
 from labrig.errors import EnvironmentFailed
 
@@ -317,9 +318,9 @@ class Machine:
 
     def commit(self, repository: str, tag: str, labels: Mapping[str, str]) -> str:
         """Keep the machine's files as an image; return the image's id."""
-        with engine_errors(f"commit machine {self.name} as {repository}:{tag}"):
-            config = {"Labels": dict(labels)}
-            return str(self._container.commit(repository=repository, tag=tag, conf=config).id)
+        doing = f"commit machine {self.name} as {repository}:{tag}"
+        config = {"Labels": dict(labels)}
+        return commit(self._client, self._container, doing, repository=repository, tag=tag, conf=config)
 
     def is_running(self) -> bool:
         """Tell whether the container runs."""

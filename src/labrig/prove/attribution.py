@@ -120,7 +120,10 @@ def story(watched: Watched, machine: str, place: Place) -> Story:
 def told(touch: Touch, on: On, root: str) -> dict[str, Any]:
     """Return a touch as a verdict tells it."""
     item = f", item {touch.item}" if touch.item else ""
-    doubt = "" if touch.sure else "; another task that ran meanwhile may have done it"
+    running = [str(one) for one in touch.task.get("background", ())]
+    # Each is a task's name with its place in parentheses.
+    others = " and ".join(f"'{one.replace(f'({root}/', '(') if root else one}'" for one in running)
+    doubt = "" if touch.sure else f"; {others or 'another task'} that ran meanwhile may have done it"
     return {"on": on, **_named(touch.task, root), "result": touch.task["result"], "did": f"{touch.did}{item}{doubt}"}
 
 

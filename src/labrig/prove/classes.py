@@ -113,6 +113,7 @@ _RESTART = {
     "socket": "enable the service that listens there: `enabled: true`",
     "file": "find what makes or removes it at boot, and let a task or a unit keep it",
     "sysctl": "write the setting to a file in /etc/sysctl.d, not only into the kernel",
+    "route": "write it into the configuration of the network as well, so that it is set at boot",
 }
 
 

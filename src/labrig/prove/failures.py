@@ -54,7 +54,7 @@ def headline(run: PlaybookRun, timeout: float) -> str:
         return f"task '{first['task']}' failed on {first['host']}{more}: {_first_line(first['message'])}"
     if run.code == 0:
         return "no machine of the scenario matches a play of the playbook, so nothing was deployed"
-    return masked(_first_error(run.tail))
+    return _first_error(run.tail)
 
 
 def environment_failure(run: PlaybookRun, workspace: Workspace) -> EnvironmentFailed | None:
@@ -104,6 +104,7 @@ def missing_content(run: PlaybookRun, workspace: Workspace) -> EnvironmentFailed
 
 
 def _first_error(tail: str) -> str:
+    """Return what Ansible's last lines say was wrong, secrets masked."""
     found = _ERROR_LINES.search(tail)
     origin = _ORIGIN.search(tail)
     said = (
@@ -111,7 +112,7 @@ def _first_error(tail: str) -> str:
         if found
         else next((line.strip() for line in tail.splitlines() if line.strip()), "ansible-playbook said nothing")
     )
-    return f"{said} ({origin[1].strip()})" if origin else said
+    return masked(f"{said} ({origin[1].strip()})" if origin else said)
 
 
 def _first_line(text: str) -> str:

@@ -18,7 +18,7 @@ from labrig.ansible.workspace import Workspace
 from labrig.engine.client import START_ENGINE, is_answering
 from labrig.engine.machines import Machine, MountedFiles
 from labrig.errors import EnvironmentFailed
-from labrig.prove import archives, checks, verification
+from labrig.prove import archives, checks, platforms, verification
 from labrig.prove.allowed import Allowed
 from labrig.prove.archives import Archive
 from labrig.prove.attribution import Entries, On, Watched
@@ -28,6 +28,7 @@ from labrig.prove.verdict import Check, CheckName, Finding, Ignored, PathName, R
 from labrig.prove.watching import Watcher
 from labrig.state import capture
 from labrig.state.model import State
+from labrig.state.secrets import masked
 
 States = Mapping[str, State]
 """The states of a path's machines at one moment, by the machines' names."""
@@ -279,7 +280,7 @@ class PathTaken:
             found = self.see({name: wanted[name]})[name]
             if found.unreadable:
                 # Else what could not be read would seem to have been removed.
-                raise EnvironmentFailed(f"machine {name} could not be read: {found.unreadable}")
+                raise EnvironmentFailed(f"machine {name} could not be read: {masked(str(found.unreadable))}")
             return found.entries
 
         with Watcher(space.folder / "watch.sock", names, see) as watcher:
@@ -397,9 +398,10 @@ class PathTaken:
     def _asked(self, machine: Machine) -> str:
         """Return what to ask of the probe on a machine: which addresses are its own, and which are the others'."""
         former = {name: mounted.addresses for name, mounted in self._start.mounted.items()}
-        addresses = {one.name: (*one.addresses(), *former.get(one.name, ())) for one in self._machines}
-        others = {address: other for other, known in addresses.items() if other != machine.name for address in known}
-        return capture.request(own_addresses=addresses[machine.name], peers=others, key=self._terms.fingerprints)
+        owners = platforms.owners({one.name: one.addresses() for one in self._machines}, former)
+        own = [address for address, name in owners.items() if name == machine.name]
+        others = {address: name for address, name in owners.items() if name != machine.name}
+        return capture.request(own_addresses=own, peers=others, key=self._terms.fingerprints)
 
     def _survives_restart(self, before: States) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...]]:
         self._step("restart")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from labrig.ansible.scenario import Platform
@@ -138,3 +138,14 @@ def _ulimits(options: Mapping[str, Any]) -> dict[str, Any]:
         soft, _, hard = values.partition(":")
         limits.append(Ulimit(name=name, soft=int(soft), hard=int(hard or soft)))
     return {"ulimits": limits} if limits else {}
+
+
+def owners(now: Mapping[str, Iterable[str]], former: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return whose each address is, from the addresses of machines by name: now, and while they were production.
+
+    Docker gives an address that is free again to the next machine: then it is whose it is now.
+
+    >>> owners({"web": ["10.0.0.2"], "db": ["10.0.0.3"]}, {"web": ["10.0.0.3"], "db": ["10.0.0.4"]})
+    {'10.0.0.3': 'db', '10.0.0.4': 'db', '10.0.0.2': 'web'}
+    """
+    return {address: name for known in (former, now) for name, some in known.items() for address in some}

@@ -28,7 +28,7 @@ PACKAGE = "labrig.state.probe"
 PARTS = (
     *("text", "mounts", "machine", "canonical", "attributes", "packages", "files"),
     *("alternatives", "diversions", "debconf", "openpgp", "apt", "links", "languages", "fstab"),
-    *("stale", "units", "sockets", "processes", "firewall", "settings", "schedule"),
+    *("stale", "units", "sockets", "processes", "netlink", "routes", "firewall", "settings", "schedule"),
     *("masking", "servers", "accounts", "sudo", "authorized"),
     *("postgresql_queries", "postgresql", "mariadb_queries", "mariadb", "redis", "containers"),
     *("main", "look"),
@@ -37,7 +37,7 @@ PARTS = (
 FINGERPRINT_KEY = secrets.token_hex(16)
 """For ``request(key=...)``: made anew for each run of labrig, in no output, and gone with it."""
 
-UNPACK = "import base64,zlib;exec(zlib.decompress(base64.b64decode('{}')))"
+UNPACK = "import base64,zlib;exec(zlib.decompress(base64.b85decode('{}')))"
 
 LOADER = """\
 import sys, types
@@ -110,7 +110,7 @@ def packed_command(asked: str = "{}", *, python: str = "python3") -> list[str]:
 
     The probe travels in one argument, compressed; Linux allows 128 KiB for one. Nothing is written on the machine.
     """
-    packed = base64.b64encode(zlib.compress(PROBE, 9)).decode()
+    packed = base64.b85encode(zlib.compress(PROBE, 9)).decode()
     return [python, "-I", "-S", "-B", "-c", UNPACK.format(packed), asked]
 
 

@@ -48,6 +48,7 @@ class Difference:
         right: Likewise.
         fields: The names of the fields that differ; empty if one side has no such entry.
         files: How many of a package's own files, which are as its manifest says, differ with the package.
+        held: How many further entries a server told that runs on this side only.
     """
 
     dimension: str
@@ -56,6 +57,7 @@ class Difference:
     right: Value | None
     fields: tuple[str, ...] = ()
     files: int = 0
+    held: int = 0
 
     @property
     def package(self) -> str | None:
@@ -114,7 +116,7 @@ def compare(left: State, right: State, *, rules: Sequence[Rule] = DEFAULT_RULES)
         alike_unread[dimension] += pairs.unread
         for key, value, other in pairs.unequal:
             differences += _judged(dimension, key, value, other, by_dimension.get(dimension, ()), applied)
-    differences = _summed_up(differences)
+    differences = _with_servers(_with_packages(differences))
     order = {name: place for place, name in enumerate(DIMENSIONS)}
     differences.sort(key=lambda found: (order.get(found.dimension, len(order)), found.dimension, found.key))
     ignored = sorted(
@@ -183,7 +185,32 @@ def _judged(
     return [Difference(dimension, key, _only(left, shown), _only(right, shown), tuple(sorted(fields)))]
 
 
-def _summed_up(differences: Sequence[Difference]) -> list[Difference]:
+def _with_servers(differences: Sequence[Difference]) -> list[Difference]:
+    """Return the differences, what a server told that runs on one side only as a number in the server's difference."""
+    servers = [found for found in differences if not found.fields and (found.left or found.right or {}).get("runs")]
+    if not servers:
+        return list(differences)
+    counts: Counter[tuple[str, str]] = Counter()
+    kept = []
+    for found in differences:
+        of = next((server for server in servers if found is not server and _tells(server, found)), None)
+        if of is None:
+            kept.append(found)
+        else:
+            counts[of.dimension, of.key] += 1
+    return [replace(found, held=counts[found.dimension, found.key]) for found in kept]
+
+
+def _tells(server: Difference, found: Difference) -> bool:
+    """Whether an entry is one of a server, and on the same side only: ``15/main role app`` of ``15/main server``."""
+    one_sided = (found.left is None, found.right is None) == (server.left is None, server.right is None)
+    name = server.key[: -len("server")]
+    # Keys of the usual server begin with no name, those of another one with its socket.
+    own = found.key.startswith(name) if name else not found.key.startswith("/")
+    return one_sided and own and found.dimension == server.dimension
+
+
+def _with_packages(differences: Sequence[Difference]) -> list[Difference]:
     """Return the differences, a package's own files that differ with it as a number in the package's difference.
 
     Only files that are what the manifest of their package says: what was altered stays a difference of its own.

@@ -95,6 +95,11 @@ _TABLE = (
         "nginx.service root nginx: master process /usr/sbin/nginx",
     ),
     Dimension(
+        "route",
+        "Where packets go: routes, rules that choose a table of routes, addresses that somebody added.",
+        "route default, route 192.0.2.0/24, rule 100: from 192.0.2.7/32, address 192.0.2.8/32 on lo",
+    ),
+    Dimension(
         "firewall",
         "Packet filters in the kernel: chains with their rules in order, sets with their elements, no counters.",
         "inet filter input, ip nat POSTROUTING, inet filter set blocked",

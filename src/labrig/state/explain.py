@@ -69,6 +69,8 @@ def _one_sided(difference: Difference, sides: Sides, *, in_production: bool | No
     facts = ", ".join(filter(None, told))
     subject = _subject(difference, value) + (f" ({facts})" if facts else "")
     files = f", with {_own_files(difference)}" if difference.files else ""
+    if value.get("runs"):
+        return _server(difference, subject, sides)
     if sides.in_time:
         return f"{subject} is gone after{files}" if on_left else f"{subject} is new after{files}"
     name = sides.left if on_left else sides.right
@@ -80,12 +82,22 @@ def _one_sided(difference: Difference, sides: Sides, *, in_production: bool | No
     return f"{said}: {_ORIGIN[in_production]}"
 
 
+def _server(difference: Difference, subject: str, sides: Sides) -> str:
+    on_left = difference.right is None
+    told = f": nothing that it holds is compared, {difference.held} entries on one side" if difference.held else ""
+    if sides.in_time:
+        return f"{subject} {'no longer runs' if on_left else 'runs only'} after{told}"
+    name = sides.left if on_left else sides.right
+    return f"{subject} runs only {PLACES.get(name, f'on {name}')}{told}"
+
+
 # What a one-sided entry is called, and what is told of it.
 _NOUNS = {
     "diversion": "dpkg's diversion of",
     "statoverride": "dpkg's override for",
     "debconf": "debconf's answer to",
     "language package": "",
+    "route": "",  # Its keys begin with what it is.
     "firewall": "packet filter",
     "sysctl": "kernel setting",
     "cron": "scheduled job",
@@ -93,7 +105,7 @@ _NOUNS = {
     "postgresql": "PostgreSQL",
     "mariadb": "MariaDB",
     "redis": "Redis",
-    "container": "",  # Its keys begin with what it is.
+    "container": "",  # Likewise.
 }
 _FACTS = {
     "package": ("version", "status", "wanted"),
@@ -110,6 +122,7 @@ _FACTS = {
     "setting": ("configured",),
     "sysctl": ("configured", "live"),
     "cron": ("in",),
+    "route": ("ways",),
     "firewall": ("hook",),
     "authorized key": ("comment",),
     "postgresql": ("value",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labrig.state.rule import BYTES, Rule
+from labrig.state.rules_servers import SERVERS
 
 _IDENTITY = (
     Rule(
@@ -56,6 +57,15 @@ _IDENTITY = (
         frozenset({"image_id"}),
         needs="image_id",
         where={"digest": ""},
+        between_machines=True,
+    ),
+    Rule(
+        "numbers-of-file-systems",
+        "mount",
+        r"/.*|swap by UUID \d+",
+        "each machine makes up a number for each of its file systems; what it is mounted as is compared",
+        frozenset({"source"}),
+        where={"source": "(PART)?UUID=.+"},
         between_machines=True,
     ),
     Rule(
@@ -149,6 +159,22 @@ _CHANCE = (
         "it starts when it is asked something, and ends when nobody has asked for a while",
         frozenset({"active", "sub"}),
         where={"active": "inactive|active|activating|deactivating"},
+    ),
+    # Debian's package disables it and starts it nevertheless; with the next start of the machine it is gone.
+    Rule(
+        "started-by-package",
+        "unit",
+        r"apache-htcacheclean\.service",
+        "package apache2 starts it once when it is installed, and leaves it disabled",
+        frozenset({"active", "sub"}),
+        where={"enabled": "disabled", "active": "active|inactive"},
+    ),
+    Rule(
+        "process-started-by-package",
+        "process",
+        r"apache-htcacheclean\.service www-data /usr/bin/htcacheclean -d .+",
+        "package apache2 starts it once when it is installed; that its service is disabled is compared",
+        where={"program": "/usr/bin/htcacheclean"},
     ),
     Rule(
         "passing-queries",
@@ -297,93 +323,7 @@ _RUNNING = (
     Rule("random-seed", "file", r"/var/lib/systemd/random-seed", "is made anew with every start and stop"),
 )
 
-_DATABASES = (
-    Rule(
-        "sqlite-files",
-        "file",
-        r"/var/lib/.+\.sqlite3?",
-        "the bytes of a database that runs say nothing; that it is there is compared",
-        BYTES,
-    ),
-    Rule(
-        "sqlite-passing",
-        "file",
-        r"/var/lib/.+\.sqlite3?-(wal|shm|journal)",
-        "a file that SQLite keeps beside a database that is in use",
-    ),
-    Rule(
-        "mariadb-files",
-        "file",
-        r"/var/lib/mysql/(.+/)?([^/]+\.(frm|ibd|MAI|MAD|MYI|MYD|CSV|CSM|TRG|TRN)|db\.opt|ibdata\d+|ib_logfile\d+|undo\d+|aria_log_control)",
-        "the bytes of a database that runs say nothing; that the table is there is compared",
-        BYTES,
-    ),
-    Rule(
-        "mariadb-passing",
-        "file",
-        r"/var/lib/mysql/(aria_log\.\d{8}|ibtmp\d+|ib_buffer_pool|tc\.log|ddl_recovery(-backup)?\.log|multi-master\.info)",
-        "a file that the server keeps while it runs or leaves when it stops",
-    ),
-    Rule(
-        "postgresql-files",
-        "file",
-        r"/var/lib/postgresql/[^/]+/[^/]+/((base/\d+|global|pg_tblspc/\d+/.+)/(\d+(\.\d+)?|pg_control|pg_filenode\.map)"
-        r"|(pg_xact|pg_multixact/(members|offsets)|pg_subtrans|pg_commit_ts|pg_notify)/[0-9A-F]{4,})",
-        "the bytes of a database that runs say nothing; that the table is there is compared",
-        BYTES,
-    ),
-    Rule(
-        "postgresql-passing",
-        "file",
-        r"/var/lib/postgresql/[^/]+/[^/]+/((base/\d+|global)/(\d+_(vm|fsm)(\.\d+)?|pg_internal\.init)"
-        r"|pg_wal/[0-9A-F]{24}(\.partial)?|pg_stat(_tmp)?/[^/]+\.stat|pg_logical/replorigin_checkpoint|postmaster\.(pid|opts))",
-        "a file that the server makes and removes while it runs",
-    ),
-    Rule(
-        "samba-files",
-        "file",
-        r"/var/lib/samba/(private/)?[a-z_]+\.tdb",
-        "the bytes of a database that runs say nothing; that it is there is compared",
-        BYTES,
-    ),
-    Rule("samba-passing", "file", r"/var/cache/samba/browse\.dat", "nmbd writes it some time after it has started"),
-    Rule(
-        "postgresql-relations",
-        "file",
-        r"/.+/(base|PG_\d+_\d+)(/\d+)?/(1638[4-9]|1639\d|16[4-9]\d\d|1[7-9]\d{3}|[2-9]\d{4}|\d{6,})((_(vm|fsm|init))?(\.\d+)?|/.+)",
-        "its number follows from the order of creation; the server tells what it holds by name",
-        where={"described": "postgresql"},
-    ),
-    Rule(
-        "engine-files",
-        "file",
-        r"/.+/(buildkit|containerd|containers|image|network|overlay|overlay2|aufs|btrfs|devicemapper|fuse-overlayfs|vfs|zfs"
-        r"|plugins|runtimes|swarm|tmp|trust|io\.containerd\.[a-z0-9.-]+)/.+",
-        "the engine keeps it under random names; containers and images are compared as the engine tells them",
-        where={"described": "container"},
-    ),
-    Rule(
-        "engine-sockets",
-        "socket",
-        r"unix (/var)?/run/(containerd/s/[0-9a-f]{64}|docker/libnetwork/[0-9a-f]+\.sock)",
-        "the engine makes one for each of its starts and containers, under a random name",
-    ),
-    Rule(
-        "containerd-port",
-        "socket",
-        r"tcp 127\.0\.0\.1:\d+",
-        "containerd streams to its own machine on a port of the kernel's choice",
-        where={"units": r"\['containerd\.service'\]", "programs": r"\['containerd'\]"},
-    ),
-    Rule(
-        "redis-files",
-        "file",
-        r"/var/lib/redis/(dump\.rdb|appendonlydir/[^/]+|appendonly\.aof)",
-        "holds what has been stored at run time",
-    ),
-)
-
-DEFAULT_RULES: tuple[Rule, ...] = (*_IDENTITY, *_MEANING, *_CHANCE, *_PACKAGES, *_CACHES, *_RUNNING, *_DATABASES)
+DEFAULT_RULES: tuple[Rule, ...] = (*_IDENTITY, *_MEANING, *_CHANCE, *_PACKAGES, *_CACHES, *_RUNNING, *SERVERS)
 """For two machines."""
 
 ONE_MACHINE_RULES: tuple[Rule, ...] = tuple(rule for rule in DEFAULT_RULES if not rule.between_machines)

@@ -297,6 +297,7 @@ _SAY: dict[str, Say] = {
     "unreadable": _unread_entry,
     "value": _value,
     "versions": _members("version"),
+    "ways": _members("way"),
     "wanted": _selection,
 }
 

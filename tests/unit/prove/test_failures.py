@@ -45,6 +45,14 @@ def test_what_the_surroundings_did_is_not_blamed_on_the_change(space: Workspace,
     assert said in failure.message
 
 
+@pytest.mark.parametrize("reason", ["No space left on device", "No such container: labrig-x"])
+def test_a_secret_that_ansible_prints_is_in_no_message(space: Workspace, reason: str) -> None:
+    failure = environment_failure(failed(f"fatal: [web]: FAILED! => db_password=geheim-5317 {reason}"), space)
+    assert failure is not None
+    assert "geheim" not in failure.message
+    assert "db_password=<secret 1>" in failure.message
+
+
 @pytest.mark.parametrize(
     "tail",
     [

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from labrig.ansible.scenario import Platform
-from labrig.prove.platforms import image_for, machine, network_names
+from labrig.prove.platforms import image_for, machine, network_names, owners
 
 
 def platform(name: str = "web", **options: Any) -> Platform:
@@ -65,3 +65,10 @@ def test_other_options_go_to_docker_under_its_own_names() -> None:
     assert spec.extra["security_opt"] == ["seccomp=unconfined"]
     assert spec.extra["dns"] == ["9.9.9.9"]
     assert [(limit.name, limit.soft, limit.hard) for limit in spec.extra["ulimits"]] == [("nofile", 10, 20)]
+
+
+def test_an_address_that_another_machine_has_now_is_no_longer_that_of_production() -> None:
+    former = {"web": ["172.17.0.2"], "db": ["172.17.0.3"], "cache": ["172.17.0.4"]}
+    now = {"web": ["172.17.0.3"], "db": ["172.17.0.2"], "cache": ["172.17.0.9"]}
+    found = owners(now, former)
+    assert found == {"172.17.0.2": "db", "172.17.0.3": "web", "172.17.0.9": "cache", "172.17.0.4": "cache"}

@@ -11,6 +11,11 @@ EQUAL = [
         b"a:x:101:101:::/bin/sh\nb:x:102:101:::/bin/sh\n",
         b"b:x:101:101:::/bin/sh\na:x:102:101:::/bin/sh\n",
     ),
+    (
+        "/etc/fstab",
+        b"UUID=1a2b-3c / ext4 defaults 0 1\nUUID=4d5e-6f /srv xfs defaults 0 2\n",
+        b"UUID=9a9b-9c / ext4 defaults 0 1\nUUID=8d8e-8f /srv xfs defaults 0 2\n",
+    ),
     ("/etc/group", b"a:x:101:\nb:x:102:m,n\n", b"b:x:101:n,m\na:x:102:\n"),
     (
         "/etc/shadow",
@@ -39,6 +44,14 @@ EQUAL = [
 ]
 
 DIFFERENT = [
+    (
+        "/etc/fstab",
+        "one file system in two places",
+        b"UUID=1a2b / btrfs subvol=a 0 1\nUUID=1a2b /srv btrfs subvol=b 0 2\n",
+        b"UUID=1a2b / btrfs subvol=a 0 1\nUUID=4d5e /srv btrfs subvol=b 0 2\n",
+    ),
+    ("/etc/fstab", "a device", b"UUID=1a2b / ext4 defaults 0 1\n", b"/dev/sda1 / ext4 defaults 0 1\n"),
+    ("/etc/fstab", "an option", b"UUID=1a2b / ext4 defaults 0 1\n", b"UUID=4d5e / ext4 noatime 0 1\n"),
     ("/etc/passwd", "another shell", b"a:x:101:101:::/bin/sh\n", b"a:x:101:101:::/bin/bash\n"),
     ("/etc/passwd", "another user", b"a:x:101:101:::/bin/sh\n", b"a:x:101:101:::/bin/sh\nb:x:102:101:::/bin/sh\n"),
     ("/etc/passwd", "the rights of root", b"a:x:101:101:::/bin/sh\n", b"a:x:0:101:::/bin/sh\n"),

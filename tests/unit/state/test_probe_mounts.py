@@ -147,6 +147,13 @@ def test_fstab_reads_by_what_it_means(tmp_path, monkeypatch):
     }
 
 
+def test_swap_that_is_named_by_a_number_is_told_without_it(tmp_path, monkeypatch):
+    text = "UUID=1a-2b none swap sw 0 0\n/swapfile none swap sw 0 0\nPARTUUID=3c none swap pri=5 0 0\n"
+    found = described(tmp_path, monkeypatch, text, b"", live=False)
+    assert list(found) == ["swap /swapfile", "swap by UUID 1", "swap by UUID 2"]
+    assert found["swap by UUID 2"]["source"] == "PARTUUID=3c"
+
+
 def test_what_is_mounted_and_what_should_be_are_told_apart(tmp_path, monkeypatch):
     entry = b"/dev/sdz1 /srv/missing ext4 defaults 0 2\n/dev/sdb1 /srv/data xfs defaults 0 2\n"
     found = described(tmp_path, monkeypatch, entry.decode(), SERVER.replace(b"rw,noatime", b"ro,noatime"), live=True)

@@ -25,7 +25,7 @@ def test_the_probe_runs_from_standard_input_and_gives_a_state(tmp_path):
     assert state.entries["file", r"/new\x0aline"]["size"] == 1
     assert state.header["dimensions"] == list(DIMENSIONS)
     servers = {"postgresql", "mariadb", "redis", "container"}
-    assert set(state.unreadable) == {"package", "unit", "socket", "process", "firewall", *servers}
+    assert set(state.unreadable) == {"package", "unit", "socket", "process", "route", "firewall", *servers}
 
 
 def test_two_captures_of_one_root_are_the_same(tmp_path):

@@ -188,6 +188,47 @@ def test_with_another_version_a_changed_mode_stays_a_difference_of_its_own():
     ]
 
 
+CLUSTER = {
+    "15/main server": {"runs": True, "version": "15.1"},
+    "15/main role app": {"password": "set"},
+    "15/main role server": {"password": "none"},
+    "15/other server": {"runs": True, "version": "15.1"},
+    "15/other role app": {"password": "none"},
+}
+
+
+def running(*names, **changed):
+    return {**{key: value for key, value in CLUSTER.items() if key.startswith(names)}, **changed}
+
+
+def test_a_server_that_runs_on_one_side_only_is_one_difference():
+    both, one = (
+        State({}, {("postgresql", key): value for key, value in running(*names).items()})
+        for names in (("15/main", "15/other"), ("15/other",))
+    )
+    for left, right in ((both, one), (one, both)):
+        (found,) = compare(left, right).differences
+        assert (found.key, found.held) == ("15/main server", 2)
+    (found,) = compare(one, state()).differences
+    assert (found.key, found.held) == ("15/other server", 1)
+
+
+def test_what_differs_in_servers_that_run_on_both_sides_is_told_one_by_one():
+    more = running("15/", **{"15/main role more": {}})
+    other = running("15/", **{"15/main role app": {"password": "none"}, "15/other role more": {}})
+    sides = [State({}, {("postgresql", key): value for key, value in side.items()}) for side in (more, other)]
+    found = [(one.key, one.held) for one in compare(*sides).differences]
+    assert found == [("15/main role app", 0), ("15/main role more", 0), ("15/other role more", 0)]
+
+
+def test_a_usual_server_does_not_speak_for_another_one():
+    usual = {"server": {"runs": True}, "user 'app'@'%'": {}}
+    another = {"/srv/b.sock server": {"runs": True}, "/srv/b.sock user 'app'@'%'": {}}
+    sides = [State({}, {("mariadb", key): value for key, value in side.items()}) for side in ({**usual, **another}, {})]
+    found = [(one.key, one.held) for one in compare(*sides).differences]
+    assert found == [("/srv/b.sock server", 1), ("server", 1)]
+
+
 def test_files_of_a_package_that_is_the_same_are_not_summed_up():
     changed = with_nginx(a={"sha256": "other"})
     assert told(compare(with_nginx(), changed)) == [("file", "/usr/share/nginx/a", 0)]

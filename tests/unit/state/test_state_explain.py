@@ -70,6 +70,19 @@ SENTENCES = [
         "scheduled job root @daily job (in /etc/cron.d/job) is new after",
     ),
     (
+        Difference("postgresql", "15/main server", {"runs": True}, None, held=12),
+        (
+            "PostgreSQL 15/main server runs only on the fresh machine: nothing that it holds is compared, "
+            "12 entries on one side"
+        ),
+        "PostgreSQL 15/main server no longer runs after: nothing that it holds is compared, 12 entries on one side",
+    ),
+    (
+        Difference("redis", "6379 server", None, {"runs": True}),
+        "Redis 6379 server runs only on the upgraded machine",
+        "Redis 6379 server runs only after",
+    ),
+    (
         Difference("file", "/etc/old.conf", None, {"type": "file"}),
         "file /etc/old.conf exists only on the upgraded machine: a fresh deployment does not make it",
         "file /etc/old.conf is new after",

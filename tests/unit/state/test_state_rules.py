@@ -20,6 +20,7 @@ MODE_DIFFERS = (FILE, {**FILE, "mode": "0600"})
 BYTES_AND_MODE_DIFFER = (FILE, {**OTHER, "mode": "0600"})
 
 TOLD = {"described": "postgresql"}
+CACHE_CLEANER = "apache-htcacheclean.service www-data /usr/bin/htcacheclean -d 120 -p /var/cache/apache2 -l 300M -n"
 
 # Rule: what it hides, as (key, left, right); and what it must not hide.
 CASES = {
@@ -78,6 +79,57 @@ CASES = {
             ("image app:1", {"image_id": "a"}, None),
             ("image web:1", {"image_id": "a", "digest": "d"}, {"image_id": "b", "digest": "e"}),
             ("container web", {"image_id": "a"}, {"image_id": "b", "image_outdated": True}),
+        ],
+    ),
+    "numbers-of-file-systems": (
+        [
+            ("/srv", {"source": "UUID=1a", "type": "ext4"}, {"source": "UUID=2b", "type": "ext4"}),
+            ("swap by UUID 1", {"source": "PARTUUID=1a"}, {"source": "PARTUUID=2b"}),
+        ],
+        [
+            ("/srv", {"source": "UUID=1a"}, {"source": "/dev/sdb1"}),
+            ("/srv", {"source": "LABEL=data"}, {"source": "LABEL=more"}),
+            ("/srv", {"source": "UUID=1a", "type": "ext4"}, {"source": "UUID=2b", "type": "xfs"}),
+            ("swap by UUID 1", {"source": "UUID=1a"}, None),
+        ],
+    ),
+    "started-by-package": (
+        [
+            (
+                "apache-htcacheclean.service",
+                {"enabled": "disabled", "active": "active", "sub": "running"},
+                {"enabled": "disabled", "active": "inactive", "sub": "dead"},
+            )
+        ],
+        [
+            (
+                "apache-htcacheclean.service",
+                {"enabled": "enabled", "active": "active"},
+                {"enabled": "disabled", "active": "inactive"},
+            ),
+            (
+                "apache-htcacheclean.service",
+                {"enabled": "enabled", "active": "active"},
+                {"enabled": "enabled", "active": "inactive"},
+            ),
+            (
+                "apache-htcacheclean.service",
+                {"enabled": "disabled", "active": "inactive"},
+                {"enabled": "disabled", "active": "failed"},
+            ),
+            (
+                "apache2.service",
+                {"enabled": "disabled", "active": "active"},
+                {"enabled": "disabled", "active": "inactive"},
+            ),
+        ],
+    ),
+    "process-started-by-package": (
+        [(CACHE_CLEANER, {"program": "/usr/bin/htcacheclean"}, None)],
+        [
+            (CACHE_CLEANER, {"program": "/usr/local/bin/htcacheclean"}, None),
+            (CACHE_CLEANER.replace("www-data", "root"), {"program": "/usr/bin/htcacheclean"}, None),
+            ("apache2.service root /usr/sbin/apache2 -k start", {"program": "/usr/sbin/apache2"}, None),
         ],
     ),
     "health-pending": (
@@ -450,6 +502,7 @@ def test_a_rule_over_fields_lets_every_other_field_through(rule):
         "group": {"members": [], "password": "set"},
         "postgresql": {"owner": "app", "password": "set", "method": "scram-sha-256"},
         "container": {"image": "app:1", "state": "running", "digest": "d"},
+        "mount": {"type": "ext4", "options": [], "source": "UUID=1a"},
     }[rule.dimension]
     for field in left:
         assert not compared(rule.name, key, left, {**left, field: "other"}).same

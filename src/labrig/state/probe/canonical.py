@@ -120,7 +120,22 @@ BERKELEY = frozenset(number.to_bytes(4, sys.byteorder) for number in (0x061561, 
 # A hash of the bytes could confirm a guess of a password in them; only the canonical form is told.
 SECRET = frozenset({"/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/gshadow-"})
 
+
+def fstab(content: bytes, _machine: Machine) -> bytes:
+    """Numbers of file systems, which each machine has of its own, by the order in which they first come.
+
+    That one and the same machine has another number counts: dimension ``mount`` tells the sources as they stand.
+    """
+    found: dict[bytes, bytes] = {}
+
+    def numbered(number: re.Match[bytes]) -> bytes:
+        return number[1] + b"<%s>" % found.setdefault(number[2].lower(), b"%d" % (len(found) + 1))
+
+    return re.sub(rb"\b((?:PART)?UUID=\"?)([0-9A-Fa-f-]{4,})", numbered, content)
+
+
 FORMS: dict[str, Form] = {
+    "/etc/fstab": fstab,
     "/etc/passwd": passwd,
     "/etc/group": group,
     "/etc/shadow": shadow,

@@ -33,6 +33,9 @@ PASSING = (
 # What says nothing: it holds without being said.
 IMPLIED = frozenset({"defaults", "rw", "relatime"})
 
+# A file system is named by a number that was made up with it, another one on each machine.
+NUMBERED = (b"UUID=", b"PARTUUID=")
+
 UNIT_FOLDERS = (
     "/etc/systemd/system",
     "/usr/local/lib/systemd/system",
@@ -42,7 +45,7 @@ UNIT_FOLDERS = (
 
 
 def read(machine: Machine) -> Entries:
-    """Yield mount points, and ``swap SOURCE``, with what fstab says of them and whether they are mounted.
+    """Yield mount points, ``swap SOURCE`` and ``swap by UUID NUMBER``: what fstab says, and whether it is mounted.
 
     ``configured`` is ``fstab``, the name of a mount unit, or ``no`` for what is only mounted. ``mounted`` is missing
     where the machine does not run, and for swap in a container, whose kernel tells only the host's.
@@ -84,16 +87,20 @@ def _configured(machine: Machine) -> dict[str, Value]:
 
 
 def _swap(machine: Machine) -> dict[str, Value]:
-    found = {
-        "swap " + written(source): _said(source, kind, options)
-        for source, _, kind, options, _dump, _order in machine.fstab()
-        if kind == b"swap"
-    }
+    found: dict[str, Value] = {}
+    numbers = 0
+    for source, _, kind, options, _dump, _order in machine.fstab():
+        if kind == b"swap":
+            key = "swap " + written(source)
+            if source.startswith(NUMBERED):
+                numbers += 1
+                key = f"swap by UUID {numbers}"
+            found[key] = _said(source, kind, options)
     if machine.in_container or not machine.live:
         return found
     swaps = _swaps()
-    for key, value in found.items():
-        device = _device(key[len("swap ") :])
+    for value in found.values():
+        device = _device(value["source"])
         value["mounted"] = device in swaps
         swaps.discard(device)
     found.update({"swap " + device: {"configured": "no", "mounted": True} for device in swaps})

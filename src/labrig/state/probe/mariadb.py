@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from labrig.state.probe.machine import Unreadable
 from labrig.state.probe.mariadb_queries import MARIADB, MYSQL
 from labrig.state.probe.masking import looks_secret, masked, masked_inside
-from labrig.state.probe.servers import ask, running
+from labrig.state.probe.servers import ask, of_each
 
 if TYPE_CHECKING:
     from labrig.state.probe.machine import Entries, Machine, Value
@@ -47,22 +47,12 @@ PASSING_SETTINGS = frozenset(
 
 
 def read(machine: Machine) -> Entries:
-    """Yield what each server holds: ``user 'app'@'localhost'``, ``table shop.orders``, ``setting bind_address``.
+    """Return what each server holds: ``user 'app'@'localhost'``, ``table shop.orders``, ``setting bind_address``.
 
     Raises:
         Unreadable: A server runs that does not answer root.
     """
-    found: dict[str, Value] = {}
-    problems = []
-    for server in running(machine, PROGRAMS):
-        try:
-            found.update(_server(machine, server))
-        except Unreadable as problem:
-            problems.append(str(problem))
-    for key in sorted(found):
-        yield key, found[key]
-    if problems:
-        raise Unreadable("; ".join(problems))
+    return of_each(machine, PROGRAMS, _server)
 
 
 def _server(machine: Machine, server: Server) -> dict[str, Value]:
@@ -140,6 +130,8 @@ def entries(machine: Machine, rows: list[list[str]]) -> dict[str, Value]:
             words, names = THINGS[kind]
             key = " ".join(filter(None, [kind, ".".join(fields[:words])]))
             found[key] = dict(zip(names, fields[words:]))  # noqa: B905 - Python 3.8
+            if kind == "server":
+                found[key]["runs"] = True
         elif kind == "setting" and fields[0] not in PASSING_SETTINGS:
             found[f"setting {fields[0]}"] = setting(machine, *fields)
         elif kind == "count":

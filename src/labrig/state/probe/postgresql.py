@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from labrig.state.probe.machine import Unreadable
 from labrig.state.probe.masking import looks_secret, masked, masked_inside
 from labrig.state.probe.postgresql_queries import CLUSTER, DATABASE
-from labrig.state.probe.servers import ask, owner_of, running
+from labrig.state.probe.servers import ask, of_each, owner_of
 
 if TYPE_CHECKING:
     from labrig.state.probe.machine import Entries, Machine, Value
@@ -27,22 +27,12 @@ ENVIRONMENT = {"PGCONNECT_TIMEOUT": "5", "PGCLIENTENCODING": "UTF8", "PGAPPNAME"
 
 
 def read(machine: Machine) -> Entries:
-    """Yield what each server holds, its keys after the name of its cluster: ``15/main role app``.
+    """Return what each server holds, its keys after the name of its cluster: ``15/main role app``.
 
     Raises:
         Unreadable: A server runs that does not answer its own user.
     """
-    found: dict[str, Value] = {}
-    problems = []
-    for server in running(machine, PROGRAMS):
-        try:
-            found.update(_cluster(machine, server))
-        except Unreadable as problem:
-            problems.append(str(problem))
-    for key in sorted(found):
-        yield key, found[key]
-    if problems:
-        raise Unreadable("; ".join(problems))
+    return of_each(machine, PROGRAMS, _cluster)
 
 
 def _cluster(machine: Machine, server: Server) -> dict[str, Value]:

@@ -23,7 +23,7 @@ SELECT json_build_array('@', json_build_object(
     'databases', (SELECT json_agg(datname ORDER BY datname) FROM pg_database WHERE datallowconn),
     'tablespaces', (SELECT json_agg(pg_tablespace_location(oid)) FROM pg_tablespace)));
 SELECT json_build_array('server', json_build_object(
-    'version', current_setting('server_version'), 'checksums', current_setting('data_checksums')));
+    'runs', true, 'version', current_setting('server_version'), 'checksums', current_setting('data_checksums')));
 SELECT json_build_array('role ' || quote_ident(rolname), json_build_object(
     'attributes', array_remove(ARRAY[
         CASE WHEN rolsuper THEN 'superuser' END, CASE WHEN rolcanlogin THEN 'login' END,

@@ -75,7 +75,7 @@ def entries(machine: Machine, answers: list[Any]) -> tuple[dict[str, Value], lis
     if about:
         told = dict(line.split(":", 1) for line in about.splitlines() if ":" in line)
         names = {"version": "redis_version", "mode": "redis_mode", "file": "config_file"}
-        found["server"] = {ours: told.get(theirs, "") for ours, theirs in names.items()}
+        found["server"] = {"runs": True, **{ours: told.get(theirs, "") for ours, theirs in names.items()}}
     for name, value in _pairs(settings).items():
         if not FORMER_NAME.search(name):
             found[f"setting {name}"] = {"value": _shown(machine, name, value)}

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from labrig.state.probe.machine import Unreadable, hex_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from labrig.state.probe.machine import Machine
+    from labrig.state.probe.machine import Entries, Machine, Value
 
 # In seconds, for one question to one server.
 ANSWER_LIMIT = 20
@@ -87,6 +87,25 @@ def running(machine: Machine, programs: Iterable[str]) -> list[Server]:
     if not servers:
         raise Unreadable(f"{program} runs and listens nowhere")
     return sorted(servers, key=lambda server: (server.unix, server.tcp))
+
+
+def of_each(machine: Machine, programs: Iterable[str], of: Callable[[Machine, Server], dict[str, Value]]) -> Entries:
+    """Yield what each server tells, those that answer first of all.
+
+    Raises:
+        Unreadable: One runs that does not answer, at the end; or as for ``running``.
+    """
+    found: dict[str, Value] = {}
+    problems = []
+    for server in running(machine, programs):
+        try:
+            found.update(of(machine, server))
+        except Unreadable as problem:
+            problems.append(str(problem))
+    for key in sorted(found):
+        yield key, found[key]
+    if problems:
+        raise Unreadable("; ".join(problems))
 
 
 def ask(

@@ -170,6 +170,8 @@ class CallbackModule(CallbackBase):
         if self._watch is None or ended["result"] == "skipped" or ended["action"].rsplit(".", 1)[-1] in ELSEWHERE:
             return
         background = self._background.setdefault(ended["host"], {})
+        # A job that has finished while this task ran did its work meanwhile as well.
+        meanwhile = set(background.values())
         for job, finished in _jobs(fields):
             background.pop(job, None)
             if not finished:
@@ -180,7 +182,7 @@ class CallbackModule(CallbackBase):
             "items": [{"item": item["item"], "paths": item["paths"], "names": item["names"]} for item in items],
             "delegated": delegated,
             "strategy": self._strategy,
-            "background": sorted(set(background.values())),
+            "background": sorted(meanwhile),
         }
         try:
             self._watch.sendall(json.dumps(told, default=str).encode() + b"\n")
