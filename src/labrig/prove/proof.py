@@ -156,7 +156,7 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
         return Proven(verdict, logs, tuple(machine.container for machine in run.machines) if options.keep else ())
 
 
-def unanswered(options: Options, error: EnvironmentFailed) -> Verdict:
+def unanswered(options: Options, error: LabrigError) -> Verdict:
     """Return the verdict of a proof that could not even start."""
     project = options.project.resolve()
     try:
