@@ -36,7 +36,8 @@ class Board:
         self._names = [planned.name for planned in plan]
         self._began = clock.monotonic()
         self._begun: dict[str, float] = {}
-        self._steps: dict[str, dict[str, str]] = {}
+        # The last one that began, on either path.
+        self._steps: dict[str, str] = {}
         self._checks: dict[str, dict[Question, Check]] = {name: {} for name in self._names}
         self._answers: dict[str, Answer] = {}
         self._live = Live(self, console=words, refresh_per_second=4, transient=True) if words.is_terminal else None
@@ -62,10 +63,10 @@ class Board:
         name = planned.name
         if event is None:
             self._begun[name] = clock.monotonic()
-            self._steps[name] = {}
+            self._steps[name] = ""
             self._line(name, "begins")
         elif isinstance(event, Stepped):
-            self._steps[name][event.path] = event.step
+            self._steps[name] = event.step
             # A line for each step, not for each task: a log is read afterwards.
             if not event.task:
                 self._line(name, f"{event.path:<8} {event.step}")
@@ -86,10 +87,11 @@ class Board:
     def table(self) -> Table:
         """Return how far each proof is."""
         table = Table(box=None, pad_edge=False, padding=(0, 1))
-        table.add_column("", overflow="fold", min_width=16)
+        table.add_column("", overflow="fold")
         for column in (*PATH_CHECKS, "same-state"):
-            table.add_column(column, no_wrap=True)
-        table.add_column("", overflow="fold", min_width=10)
+            # In two lines, so that a terminal of 80 columns has room for the names.
+            table.add_column(column.replace("-", "-\n"), no_wrap=True)
+        table.add_column("", no_wrap=True)
         for name in self._names:
             checks = self._checks[name]
             cells = [_cell([checks.get((check, path)) for path in PATHS]) for check in PATH_CHECKS]
@@ -104,8 +106,7 @@ class Board:
             )
         if name not in self._begun:
             return Text("waits", style="dim")
-        steps = ", ".join(f"{path}: {step}" for path, step in self._steps[name].items())
-        return Text(f"{steps} {clock.monotonic() - self._begun[name]:.0f} s".strip(), style="dim")
+        return Text(f"{self._steps[name]} {clock.monotonic() - self._begun[name]:.0f} s".strip(), style="dim")
 
     def _line(self, name: str, said: str, style: str = "", reason: str = "") -> None:
         if self._live is None:
