@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -52,8 +53,7 @@ def columns() -> list[Column]:
     found = [Column("molecule, docker", MOLECULE)]
     if "labrig" in {one.name for one in entry_points(group="molecule.driver")}:
         found.append(Column("molecule, labrig", (*MOLECULE, "--driver-name", "labrig")))
-    caches = "--no-cache" in _help()
-    cold = (*PROVE, "--no-cache") if caches else PROVE
+    cold = (*PROVE, "--no-cache") if keeps_verdicts() else PROVE
     return [
         *found,
         Column("prove, cold", cold),
@@ -99,9 +99,10 @@ def measure(column: Column, project: Project) -> Measured:
 
 
 def _proven(project: Project) -> None:
-    """Let it be proven as it is, so that a verdict can be there."""
+    """Let it be proven as it is, so that its verdict is there, where this labrig keeps any."""
     project.restore()
-    _finish(project, PROVE)
+    if keeps_verdicts():
+        _finish(project, PROVE)
 
 
 def _role_changed(project: Project) -> None:
@@ -130,10 +131,13 @@ def _finish(project: Project, words: tuple[str, ...]) -> None:
         )
 
 
-def _help() -> str:
-    return subprocess.run(
+@cache
+def keeps_verdicts() -> bool:
+    """Tell whether this labrig takes verdicts from earlier proofs, which it can be told not to do."""
+    help_text = subprocess.run(
         _words((*PROVE, "--help")), env=_environment(), capture_output=True, text=True, check=True
     ).stdout
+    return "--no-cache" in help_text
 
 
 def _words(words: tuple[str, ...]) -> list[str]:
