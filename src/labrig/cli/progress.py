@@ -90,26 +90,7 @@ class Progress:
         """Print the table and whatever failed, with all that a person needs to mend it."""
         checks = {(check.name, check.path): check for check in verdict.checks}
         words.print(_table(checks))
-        for check in verdict.checks:
-            if check.result in ("fail", "error"):
-                print_failure(
-                    check, [one for one in verdict.findings if (one.check, one.path) == (check.name, check.path)]
-                )
-        for one in verdict.ignored:
-            if one.rule == allowed.RULE:
-                words.print(f"allowed: {one.reason}" + (f", {one.count} times" if one.count > 1 else ""), markup=False)
-        if verdict.cached and verdict.made is not None:
-            words.print(
-                f"from the store: nothing that decides it has changed since {_moment(verdict.made)}", markup=False
-            )
-        for note in verdict.notes:
-            words.print(f"note: {note}", markup=False)
-        words.print(
-            f"{verdict.project}, scenario {verdict.scenario}, on {verdict.platform}; {_head(verdict)}; "
-            f"{_production(verdict)}; {verdict.seconds:.1f} s",
-            style="dim",
-            markup=False,
-        )
+        print_reasons(verdict)
 
 
 def _table(checks: dict[Question, Check]) -> Table:
@@ -127,6 +108,26 @@ def _cell(check: Check | None) -> Text:
     seconds = f" {check.seconds:.1f} s" if check.seconds and check.result != "skip" else ""
     seconds = " stored" if check.cached else seconds
     return Text(sign, style=style).append(seconds, style="dim")
+
+
+def print_reasons(verdict: Verdict) -> None:
+    """Print whatever failed, what was allowed, what is to be known, and what was proven against what."""
+    for check in verdict.checks:
+        if check.result in ("fail", "error"):
+            print_failure(check, [one for one in verdict.findings if (one.check, one.path) == (check.name, check.path)])
+    for one in verdict.ignored:
+        if one.rule == allowed.RULE:
+            words.print(f"allowed: {one.reason}" + (f", {one.count} times" if one.count > 1 else ""), markup=False)
+    if verdict.cached and verdict.made is not None:
+        words.print(f"from the store: nothing that decides it has changed since {_moment(verdict.made)}", markup=False)
+    for note in verdict.notes:
+        words.print(f"note: {note}", markup=False)
+    words.print(
+        f"{verdict.project}, scenario {verdict.scenario}, on {verdict.platform}; {_head(verdict)}; "
+        f"{_production(verdict)}; {verdict.seconds:.1f} s",
+        style="dim",
+        markup=False,
+    )
 
 
 def print_failure(check: Check, findings: Sequence[Finding] = ()) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
-from labrig.cli import stored
-from labrig.cli.console import words
-from labrig.cli.options import project_option, scenario_option, seconds
+from labrig.cli import prove_all, stored
+from labrig.cli.console import words, write_json
+from labrig.cli.options import seconds
 from labrig.cli.progress import Progress, print_failure
 from labrig.errors import EnvironmentFailed, UsageError
 from labrig.prove import calibration, junit, proof, report
@@ -23,8 +22,24 @@ from labrig.prove.verdict import Verdict
 
 
 @click.command()
-@project_option
-@scenario_option
+@click.option(
+    "--project",
+    "projects",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="The project's folder [default: here]; with --all, several.",
+)
+@click.option(
+    "--scenario", metavar="NAME", help="The Molecule scenario, where there are several; with --all, a pattern."
+)
+@click.option(
+    "--all", "every", is_flag=True, help="Prove every scenario of the projects here and below, on every image."
+)
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="With --all: leave out these scenarios or proofs.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="With --all: proofs at a time [default: as there is room]."
+)
 @click.option("--production", metavar="REF|IMAGE", help="Production's state: a git ref, or an image of a machine.")
 @click.option(
     "--playbook",
@@ -76,8 +91,11 @@ from labrig.prove.verdict import Verdict
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def prove(
     *,
-    project: Path,
+    projects: tuple[Path, ...],
     scenario: str | None,
+    every: bool,
+    exclude: tuple[str, ...],
+    jobs: int | None,
     production: str | None,
     playbook: Path | None,
     images: tuple[str, ...],
@@ -102,16 +120,16 @@ def prove(
     """
     if debug:
         os.environ["LABRIG_DEBUG"] = "1"
-    image, substitutions = _images(images, playbook)
+    image, matrix = _images(images, playbook)
     for path in (json_file, junit_file):
         _check_writable(path)
     options = Options(
-        project=project,
+        project=projects[0] if projects else Path(),
         scenario=scenario,
         production=production,
         playbook=playbook,
         image=image,
-        images=substitutions,
+        images={source: targets[0] for source, targets in matrix.items()},
         keep=keep,
         timeout=None if timeout is None else seconds("--timeout", timeout),
         restart=False if no_restart else None,
@@ -122,13 +140,18 @@ def prove(
     )
     if no_cache and audit:
         raise UsageError("--audit goes without --no-cache", hint="it compares a stored proof with doing it again")
+    if every:
+        _check_goes_with(
+            "--all", {"--calibrate": calibrate, "--keep": keep, "--playbook": playbook}, "prove that one alone"
+        )
+        outputs = prove_all.Outputs(json_file, junit_file, report_directory)
+        return prove_all.prove_all(options, projects or (Path(),), matrix, exclude, jobs, outputs, why=why)
+    _check_only_one(projects, matrix, {"--exclude": exclude, "--jobs": jobs})
     if calibrate:
         without: dict[str, object] = {"--production": production, "--no-restart": no_restart, "--keep": keep}
         without |= {"--why": why, "--no-cache": no_cache, "--audit": audit}
         without |= {"--no-explain": no_explain, "--junit": junit_file, "--report": report_directory}
-        for option, given in without.items():
-            if given:
-                raise UsageError(f"--calibrate goes without {option}", hint="it only compares two first deployments")
+        _check_goes_with("--calibrate", without, "it only compares two first deployments")
         return _calibrate(options, json_file)
     try:
         with Progress() as progress:
@@ -153,7 +176,7 @@ def prove(
 def _calibrate(options: Options, json_file: Path | None) -> int:
     with Progress(table=False) as progress:
         found = calibration.calibrate(options, os.environ, say=progress.say)
-    _write_json(found.as_json(), json_file)
+    write_json(found.as_json(), json_file)
     for check in found.failed:
         print_failure(check)
     if found.logs is not None:
@@ -178,20 +201,40 @@ def _said(found: Calibration) -> str:
     return f"not calibrated: {things} between two equal deployments; say in labrig.yml which of them may, and why"
 
 
-def _images(given: tuple[str, ...], playbook: Path | None) -> tuple[str | None, dict[str, str]]:
+def _images(given: tuple[str, ...], playbook: Path | None) -> tuple[str | None, dict[str, list[str]]]:
     image = None
-    substitutions = {}
+    matrix: dict[str, list[str]] = {}
     for one in given:
         source, equals, target = one.partition("=")
         if equals:
             if not source or not target:
                 raise UsageError(f"--image {one!r}: expected FROM=TO")
-            substitutions[source] = target
+            matrix.setdefault(source, []).append(target)
         elif playbook is None:
             raise UsageError(f"--image {one!r}: expected FROM=TO", hint="an image alone goes with --playbook")
         else:
             image = one
-    return image, substitutions
+    return image, matrix
+
+
+def _check_goes_with(option: str, others: Mapping[str, object], hint: str) -> None:
+    for other, given in others.items():
+        if given:
+            raise UsageError(f"{option} goes without {other}", hint=hint)
+
+
+def _check_only_one(
+    projects: Sequence[Path], matrix: Mapping[str, Sequence[str]], others: Mapping[str, object]
+) -> None:
+    hint = "add --all to prove each"
+    if len(projects) > 1:
+        raise UsageError(f"--project is given {len(projects)} times, for one proof", hint=hint)
+    for source, targets in matrix.items():
+        if len(targets) > 1:
+            raise UsageError(f"--image {source}= is given {len(targets)} times, for one proof", hint=hint)
+    for option, given in others.items():
+        if given:
+            raise UsageError(f"{option} goes with --all")
 
 
 def _check_writable(path: Path | None) -> None:
@@ -203,22 +246,12 @@ def _check_writable(path: Path | None) -> None:
 def _write(
     verdict: Verdict, proven: Proven, json_file: Path | None, junit_file: Path | None, report_directory: Path | None
 ) -> None:
-    _write_json(verdict.as_json(), json_file)
+    write_json(verdict.as_json(), json_file)
     if junit_file is not None:
         junit_file.write_text(junit.render(verdict), encoding="utf-8")
     if report_directory is not None:
         page = report.write(verdict, report_directory, proven.logs)
         words.print(f"report: {page}", markup=False)
-
-
-def _write_json(content: dict[str, Any], file: Path | None) -> None:
-    if file is None:
-        return
-    text = json.dumps(content, indent=2, default=str) + "\n"
-    if str(file) == "-":
-        click.echo(text, nl=False)
-    else:
-        file.write_text(text, encoding="utf-8")
 
 
 def _tell_what_is_left(proven: Proven) -> None:

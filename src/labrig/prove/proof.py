@@ -13,7 +13,7 @@ from labrig.ansible import scenario as scenarios
 from labrig.ansible.scenario import Scenario
 from labrig.engine.client import connect
 from labrig.engine.machines import require_image
-from labrig.errors import EnvironmentFailed, UsageError
+from labrig.errors import EnvironmentFailed, LabrigError, UsageError
 from labrig.prove import allowed, checks, configuration, platforms, production, snapshots
 from labrig.prove.attempt import Answers, Attempt, Audit, OnCheck, of_store, words_of
 from labrig.prove.configuration import Configuration
@@ -200,7 +200,7 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
             return Proven(verdict, logs, kept, found, outside, audit)
 
 
-def unanswered(options: Options, error: EnvironmentFailed) -> Verdict:
+def unanswered(options: Options, error: LabrigError) -> Verdict:
     """Return the verdict of a proof that could not even start."""
     project = options.project.resolve()
     try:

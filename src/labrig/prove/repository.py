@@ -66,6 +66,14 @@ class Repository:
         ).splitlines()
         return difflib.get_close_matches(ref, names, n=3)
 
+    def files(self, name: str) -> list[Path]:
+        """Return the files of that name in the project's folder and below that git does not ignore, absolute."""
+        listed = _git(
+            ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", f":(glob)**/{name}"], self.project
+        )
+        found = (self.project / path for path in dict.fromkeys(listed.split("\0")) if path)
+        return [path for path in found if path.is_file()]
+
     def released(self, main: str | None = None) -> tuple[str, str]:
         """Return the ref and commit that stand for production: the merge base with main; on main its first parent.
 
