@@ -9,7 +9,6 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,28 +18,12 @@ from docker.errors import APIError, DockerException
 
 from labrig.engine.client import close_stream
 from labrig.session.agent import CLOSE, END_OF_INPUT, ERRORS, EXIT, HEADER, INPUT, OPEN, OUTPUT, READY
+from labrig.session.start import START_SECONDS, agent_command, agent_source, opening
 
 FAILED = 9
 PIECE = 1 << 16
-START_SECONDS = 30.0
 ENGINE_HEADER = struct.Struct("!BxxxI")
 STDOUT = 1
-
-# As Ansible looks for one, the usual first.
-_FIND = """\
-for p in python3 /usr/libexec/platform-python python3.13 python3.12 python3.11 python3.10 python3.9 python3.8; do
-  if command -v "$p" >/dev/null; then exec "$p" -c "$1"; fi
-done
-exit 127
-"""
-# Reads its own source from the input, exactly; what follows there is for the agent.
-_START = """\
-import os
-source = b""
-while len(source) < {length}:
-    source += os.read(0, {length} - len(source))
-exec(compile(source, "<labrig agent>", "exec"), {{"__name__": "__main__"}})
-"""
 
 
 class Broker:
@@ -97,7 +80,7 @@ class Broker:
                 if session is None:
                     _run_directly(self._client, *place, asked["arguments"], worker)
                 else:
-                    session.carry(worker, json.dumps(asked["arguments"]).encode())
+                    session.carry(worker, opening(asked["arguments"], has_input=asked["input"]))
             except DockerException as problem:
                 said = problem.explanation if isinstance(problem, APIError) else problem
                 send(worker, FAILED, 0, str(said).encode())
@@ -125,9 +108,7 @@ class _Session:
     """
 
     def __init__(self, client: DockerClient, container: str, user: str) -> None:
-        source = (resources.files("labrig.session") / "agent.py").read_bytes()
-        command = ["/bin/sh", "-c", _FIND, "sh", _START.format(length=len(source))]
-        _, self._stream, self._socket = _exec(client, container, user, command)
+        _, self._stream, self._socket = _exec(client, container, user, agent_command())
         self._writing = threading.Lock()
         self._workers: dict[int, socket.socket] = {}
         self._numbers = itertools.count(1)
@@ -137,7 +118,7 @@ class _Session:
         self._reader = threading.Thread(target=self._read, name="session", daemon=True)
         self._reader.start()
         with contextlib.suppress(OSError):
-            self._socket.sendall(source)
+            self._socket.sendall(agent_source())
         if not self._ready.wait(START_SECONDS):
             # A machine that is frozen: what is tried there next fails by itself.
             self.is_over = True
