@@ -114,6 +114,19 @@ def test_megabytes_pass_both_ways_at_once(place: Place) -> None:
     assert place.run("cat", stdin=content) == (0, content, b"", "")
 
 
+def test_how_long_a_command_ran_in_the_machine_is_kept(
+    client: docker.DockerClient, container: str, tmp_path: Path
+) -> None:
+    with Broker(client, tmp_path / "s") as broker:
+        before = time.time()
+        Place(container, tmp_path / "s").shell("sleep 1")
+        (served,) = broker.served
+
+    assert served.container == container
+    assert before - 0.1 < served.began < served.ended - 1
+    assert served.ended < time.time() + 0.1
+
+
 def test_commands_run_side_by_side(place: Place) -> None:
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(12) as pool:

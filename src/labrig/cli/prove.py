@@ -9,11 +9,14 @@ from typing import Any
 
 import click
 
+from labrig import clock
+from labrig.cli import times
 from labrig.cli.console import words
 from labrig.cli.options import project_option, scenario_option, seconds
 from labrig.cli.progress import Progress, print_failure
 from labrig.errors import EnvironmentFailed, UsageError
 from labrig.prove import calibration, junit, proof, report
+from labrig.prove import profile as profiles
 from labrig.prove.calibration import Calibration
 from labrig.prove.meaning import meaning
 from labrig.prove.proof import Options, Proven
@@ -43,6 +46,7 @@ from labrig.prove.verdict import Verdict
     "--calibrate", is_flag=True, help="Deploy on two blank machines, and propose what to allow of what differs."
 )
 @click.option("--no-explain", is_flag=True, help="Do not deploy once more to see which task touched what differs.")
+@click.option("--profile", is_flag=True, help="Tell where the time went, step by step and task by task.")
 @click.option("--keep", is_flag=True, help="Leave the machines running, and say how to enter them.")
 @click.option(
     "--json",
@@ -77,6 +81,7 @@ def prove(
     no_restart: bool,
     calibrate: bool,
     no_explain: bool,
+    profile: bool,
     keep: bool,
     json_file: Path | None,
     junit_file: Path | None,
@@ -107,11 +112,13 @@ def prove(
     )
     if calibrate:
         without: dict[str, object] = {"--production": production, "--no-restart": no_restart, "--keep": keep}
+        without["--profile"] = profile
         without |= {"--no-explain": no_explain, "--junit": junit_file, "--report": report_directory}
         for option, given in without.items():
             if given:
                 raise UsageError(f"--calibrate goes without {option}", hint="it only compares two first deployments")
         return _calibrate(options, json_file)
+    began = clock.monotonic()
     try:
         with Progress() as progress:
             proven = proof.prove(options, os.environ, say=progress.say, on_check=progress.check)
@@ -120,9 +127,12 @@ def prove(
         unanswered = Proven(proof.unanswered(options, error), None, ())
         _write(unanswered.verdict, unanswered, json_file, junit_file, report_directory)
         raise
+    ended = clock.monotonic()
     verdict = proven.verdict
     _write(verdict, proven, json_file, junit_file, report_directory)
     progress.summary(verdict)
+    if profile:
+        times.print_profile(profiles.profile(verdict.ran, verdict.seconds, ended - began))
     _tell_what_is_left(proven)
     words.print(f"{verdict.decision}: {meaning(verdict)}", markup=False)
     return verdict.exit_code

@@ -17,6 +17,7 @@ import os
 import selectors
 import signal
 import struct
+import time
 import traceback
 
 from labrig.session.interpreter import Interpreter, call_itself
@@ -46,6 +47,7 @@ class Command:
         self.arguments = arguments
         self.has_input = has_input
         self.pid = 0
+        self.began = 0.0
         self.stdin = -1
         self.outputs: dict[int, int] = {}
         self.pending = bytearray()
@@ -145,6 +147,7 @@ class Agent:
 
     def _begin(self, command: Command, stdin: int, start: Callable[[Streams], int]) -> None:
         out, errors = os.pipe(), os.pipe()
+        command.began = time.monotonic()
         command.pid = start((stdin, out[1], errors[1]))
         for descriptor in (stdin, out[1], errors[1]):
             os.close(descriptor)
@@ -218,7 +221,7 @@ class Agent:
         if os.WIFSIGNALED(status) and self._interpreter.takes(command.arguments):
             # The shell that would have started the interpreter says so.
             _send(ERRORS, command.channel, f"{signal.strsignal(os.WTERMSIG(status))}\n".encode())
-        _send(EXIT, command.channel, str(code).encode())
+        _send(EXIT, command.channel, f"{code} {time.monotonic() - command.began:.6f}".encode())
 
 
 def _spawn(arguments: list[str], streams: Streams) -> int:

@@ -16,8 +16,10 @@ from typing import Any, Self
 from docker import DockerClient
 from docker.errors import APIError, DockerException
 
+from labrig import clock
 from labrig.engine.client import close_stream
 from labrig.session.agent import CLOSE, END_OF_INPUT, ERRORS, EXIT, HEADER, INPUT, OPEN, OUTPUT, READY
+from labrig.session.served import Served
 from labrig.session.start import START_SECONDS, agent_command, agent_source, opening
 
 FAILED = 9
@@ -31,10 +33,12 @@ class Broker:
 
     Attributes:
         path: Where it listens.
+        served: The commands that have ended, in that order.
     """
 
     def __init__(self, client: DockerClient, path: Path) -> None:
         self.path = path
+        self.served: list[Served] = []
         self._client = client
         self._listener = socket.socket(socket.AF_UNIX)
         self._sessions: dict[tuple[str, str], _Session] = {}
@@ -78,7 +82,9 @@ class Broker:
             try:
                 session = self._session(place)
                 if session is None:
+                    began = clock.now().timestamp()
                     _run_directly(self._client, *place, asked["arguments"], worker)
+                    self.served.append(Served(place[0], began, clock.now().timestamp()))
                 else:
                     session.carry(worker, opening(asked["arguments"], has_input=asked["input"]))
             except DockerException as problem:
@@ -90,7 +96,7 @@ class Broker:
         with self._lock:
             session = self._sessions.get(place)
             if session is None or session.is_over:
-                session = self._sessions[place] = _Session(self._client, *place)
+                session = self._sessions[place] = _Session(self._client, *place, self.served)
             return None if session.is_over else session
 
     def _reset(self, place: tuple[str, str]) -> None:
@@ -107,7 +113,9 @@ class _Session:
         is_over: It has ended, or could not even begin.
     """
 
-    def __init__(self, client: DockerClient, container: str, user: str) -> None:
+    def __init__(self, client: DockerClient, container: str, user: str, served: list[Served]) -> None:
+        self._container = container
+        self._served = served
         _, self._stream, self._socket = _exec(client, container, user, agent_command())
         self._writing = threading.Lock()
         self._workers: dict[int, socket.socket] = {}
@@ -182,6 +190,10 @@ class _Session:
             return
         if kind in (EXIT, FAILED):
             self._workers.pop(channel, None)
+        if kind == EXIT:
+            payload, _, seconds = payload.partition(b" ")
+            now = clock.now().timestamp()
+            self._served.append(Served(self._container, now - float(seconds), now))
         with contextlib.suppress(OSError):
             send(worker, kind, channel, payload)
 

@@ -156,7 +156,7 @@ class _Session:
             while True:
                 kind, said = self._frame()
                 if kind == EXIT:
-                    return Result(int(said), *map(bytes, told.values()))
+                    return Result(int(said.split()[0]), *map(bytes, told.values()))
                 told[kind] += said
         except (BrokenPipeError, EOFError):
             with contextlib.suppress(subprocess.TimeoutExpired):
