@@ -66,7 +66,8 @@ def profile(ran: Sequence[Ran], proved: float, ended: float) -> Profile:
     steps = [one for one in ran if not one.host]
     tasks = [one for one in ran if one.host]
     hosts = {one.host for one in tasks}
-    rows = [Row(None, "start", "", "", min((one.began for one in steps), default=proved), None)]
+    first = [one.began for one in steps if one.path is not None]
+    rows = [Row(None, "start", "", "", min(first), None)] if first else []
     for path in (*PATHS, None):
         own = [one for one in steps if one.path == path]
         rows += [
