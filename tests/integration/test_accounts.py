@@ -1,11 +1,11 @@
 """A real machine: what is changed of accounts, sudo and authorized keys is found by its name, and no secret is told."""
 
 import pytest
+from trials.containers import Container
 
 from labrig.state.capture import capture, request
 from labrig.state.compare import compare
 from labrig.state.rules import ONE_MACHINE_RULES
-from trials.containers import Container
 
 DIMENSIONS = ("user", "group", "sudo", "authorized key")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILnRBILLdXQfuAbbnwHJcxvOMWO9Affw9cC5M6K9er8u me@home"

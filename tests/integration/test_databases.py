@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
+from trials.containers import Container, told
 
 from labrig.state.capture import capture, request
 from labrig.state.compare import compare
 from labrig.state.explain import sentence
 from labrig.state.rules import ONE_MACHINE_RULES
-from trials.containers import Container, told
 
 PACKAGES = ("postgresql", "mariadb-server", "redis-server")
 INSTALL = "apt-get install -y -qq --no-install-recommends -o Acquire::Retries=5 -o Dpkg::Options::=--force-unsafe-io"

@@ -3,10 +3,10 @@
 import uuid
 
 import pytest
+from trials.containers import IMAGE, MACHINE, Container, docker, told
 
 from labrig.state.compare import compare
 from labrig.state.rules import ONE_MACHINE_RULES
-from trials.containers import IMAGE, MACHINE, Container, docker, told
 
 OWN_ENGINE = (
     *("--cap-add=NET_ADMIN", "--cap-add=SYSLOG", "--cap-add=SYS_MODULE"),

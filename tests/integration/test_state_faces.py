@@ -9,7 +9,6 @@ import uuid
 from pathlib import Path
 
 import pytest
-
 from trials.containers import IMAGE, MACHINE
 
 ROOT = Path(__file__).parents[2]

@@ -3,11 +3,11 @@
 import subprocess
 
 import pytest
+from trials.containers import Container, install, told
 
 from labrig.state.compare import compare
 from labrig.state.explain import sentence
 from labrig.state.rules import ONE_MACHINE_RULES
-from trials.containers import Container, install, told
 
 RPM = r"""
 mkdir -p /root/rpmbuild /opt/tiny

@@ -9,12 +9,12 @@ import uuid
 from pathlib import Path
 
 import pytest
+from trials.containers import IMAGE, MACHINE
 
 import testinfra
 from labrig.targets import files
 from labrig.targets.read import Wish
 from labrig.targets.testinfra import state
-from trials.containers import IMAGE, MACHINE
 
 WAIT_LIMIT = 60.0
 

@@ -156,7 +156,9 @@ def run(
         **({"LABRIG_SESSIONS": str(workspace.sessions)} if workspace.sessions else {}),
         "ANSIBLE_CALLBACKS_ENABLED": ",".join(filter(None, ["events", _enabled(workspace)])),
         "LABRIG_EVENTS_FILE": str(events_file),
+        "LABRIG_MODULES": str(workspace.modules),
     }
+    workspace.modules.mkdir(exist_ok=True)
     events_file.touch()
     began = clock.monotonic()
     timed_out = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import sys
@@ -77,6 +78,12 @@ class Workspace:
     def inventory(self) -> Path:
         """The inventory that playbooks run with."""
         return self.folder / "inventory"
+
+    @property
+    def modules(self) -> Path:
+        """Where runs keep what they make of modules: all runs of one tree the same, as its modules are the same."""
+        tree = hashlib.sha256(os.fsencode(self.scenario.project)).hexdigest()[:16]
+        return self.folder.parent / f"modules-{tree}"
 
     @property
     def test_inventory(self) -> Path:

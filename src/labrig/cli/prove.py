@@ -9,12 +9,14 @@ from pathlib import Path
 
 import click
 
-from labrig.cli import prove_all, stored
+from labrig import clock
+from labrig.cli import prove_all, stored, times
 from labrig.cli.console import words, write_json
 from labrig.cli.options import seconds
 from labrig.cli.progress import Progress, print_failure
 from labrig.errors import EnvironmentFailed, UsageError
 from labrig.prove import calibration, junit, proof, report
+from labrig.prove import profile as profiles
 from labrig.prove.calibration import Calibration
 from labrig.prove.meaning import meaning
 from labrig.prove.proof import Options, Proven
@@ -66,6 +68,7 @@ from labrig.prove.verdict import Verdict
 @click.option(
     "--max-age", metavar="TIME", default="24h", show_default=True, help="Use nothing that was deployed longer ago."
 )
+@click.option("--profile", is_flag=True, help="Tell where the time went, step by step and task by task.")
 @click.option("--keep", is_flag=True, help="Leave the machines running, and say how to enter them.")
 @click.option(
     "--json",
@@ -107,6 +110,7 @@ def prove(
     no_cache: bool,
     audit: bool,
     max_age: str,
+    profile: bool,
     keep: bool,
     json_file: Path | None,
     junit_file: Path | None,
@@ -150,9 +154,11 @@ def prove(
     if calibrate:
         without: dict[str, object] = {"--production": production, "--no-restart": no_restart, "--keep": keep}
         without |= {"--why": why, "--no-cache": no_cache, "--audit": audit}
+        without["--profile"] = profile
         without |= {"--no-explain": no_explain, "--junit": junit_file, "--report": report_directory}
         _check_goes_with("--calibrate", without, "it only compares two first deployments")
         return _calibrate(options, json_file)
+    began = clock.monotonic()
     try:
         with Progress() as progress:
             proven = proof.prove(options, os.environ, say=progress.say, on_check=progress.check)
@@ -161,11 +167,14 @@ def prove(
         unanswered = Proven(proof.unanswered(options, error), None, ())
         _write(unanswered.verdict, unanswered, json_file, junit_file, report_directory)
         raise
+    ended = clock.monotonic()
     verdict = proven.verdict
     _write(verdict, proven, json_file, junit_file, report_directory)
     progress.summary(verdict)
     if why:
         stored.print_why(proven)
+    if profile:
+        times.print_profile(profiles.profile(verdict.ran, verdict.seconds, ended - began))
     _tell_what_is_left(proven)
     words.print(f"{verdict.decision}: {meaning(verdict)}", markup=False)
     if audit:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -272,11 +273,20 @@ class Attempt:
                 found.append(Check("deploys", path, "error" if own else "skip", reason))
                 found += checks.skipped(path, {"deploys"}, "the path could not be taken")
         self._outcomes = outcomes
-        same, more, hidden, compared = self._same_state(outcomes)
+        with self._timed("compare", ran):
+            same, more, hidden, compared = self._same_state(outcomes)
         self._on_check(same)
         summed = _summed([*ignored, *hidden])
-        explained = self._explained((*findings, *more), outcomes)
+        with self._timed("explain", ran):
+            explained = self._explained((*findings, *more), outcomes)
         return Answers((*found, same), explained, summed, compared, logs, tuple(ran), tuple(self._notes))
+
+    @contextlib.contextmanager
+    def _timed(self, step: str, ran: list[Ran]) -> Iterator[None]:
+        began = clock.now().timestamp()
+        yield
+        seconds = clock.now().timestamp() - began
+        ran.append(Ran(None, step, "", "", None, "", "", began - self._terms.began, seconds))
 
     def _failure(self, futures: Mapping[PathName, Future[Outcome]]) -> BaseException | None:
         """Return what ended the proof: the first error that is no consequence of stopping the other path."""

@@ -26,6 +26,7 @@ from labrig.prove.failures import environment_failure
 from labrig.prove.run import Run, Say
 from labrig.prove.verdict import Check, CheckName, Finding, Ignored, PathName, Ran
 from labrig.prove.watching import Watcher
+from labrig.session.served import Served, busy
 from labrig.state import capture
 from labrig.state.model import State
 from labrig.state.secrets import masked
@@ -146,6 +147,8 @@ class PathTaken:
         self._ran: list[Ran] = []
         self._tasks: list[Ended] = []
         self._reads: dict[str, Reads] = {}
+        self._served: list[Served] = []
+        self._tested = 0.0
         self._deadline = clock.monotonic() + terms.timeout
 
     def take(self) -> Outcome:
@@ -329,6 +332,7 @@ class PathTaken:
         verified = verification.verify(
             space, self._name, self._run.processes, self._deadline, lambda step, path: self._play(space, step, path)
         )
+        self._tested = verification.tests_seconds(space)
         self._answer(verified)
         if (space.folder / verification.LOG).exists():
             self._logs[f"{self._name}-{verification.LOG}"] = space.folder / verification.LOG
@@ -363,10 +367,11 @@ class PathTaken:
         self._step(step)
         left = max(1.0, self._deadline - clock.monotonic())
         processes = self._run.processes
-        with self._run.sessions(space):
+        with self._run.sessions(space) as broker:
             done = playbook.run(
                 space, playbook_path, name=step, processes=processes, timeout=left, again=again, on_event=on_event
             )
+        self._served += broker.served if broker else []
         self._logs[f"{self._name}-{step}.log"] = done.log
         self._ran += [self._task_ran(step, task) for task in done.tasks]
         self._reads[step] = self._reads.get(step, Reads()) | done.reads
@@ -446,12 +451,26 @@ class PathTaken:
 
     def _task_ran(self, step: str, task: Ended) -> Ran:
         began = task.began - self._terms.began
-        return Ran(self._name, step, task.host, task.task, task.role, task.path, task.result, began, task.seconds)
+        container = next((one.container for one in self._machines if one.name == task.host), "")
+        inside = self._inside(began, task.seconds, container)
+        return Ran(
+            self._name, step, task.host, task.task, task.role, task.path, task.result, began, task.seconds, inside
+        )
+
+    def _inside(
+        self, began: float, seconds: float, container: str | None = None, *, tests: float = 0.0
+    ) -> float | None:
+        """Return how long commands and tests ran meanwhile; None where no session did, so that nobody knows."""
+        if not self._served:
+            return None
+        start = began + self._terms.began
+        return busy(self._served, start, start + seconds, container) + tests
 
     def _times(self) -> tuple[Ran, ...]:
         """Return the steps, each lasting until the next one begins, and the tasks, in the order of time."""
         spans = [
-            Ran(self._name, step, "", "", None, "", "", began, after - began)
+            Ran(self._name, step, "", "", None, "", "", began, after - began, inside)
             for (step, began), (_, after) in pairwise(self._steps)
+            for inside in [self._inside(began, after - began, tests=self._tested if step == "verify" else 0.0)]
         ]
         return tuple(sorted([*spans, *self._ran], key=lambda one: one.began))

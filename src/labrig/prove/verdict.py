@@ -81,16 +81,18 @@ class Ran:
     """One task of one playbook run on one host, or a whole step, for the time lines of a report.
 
     Attributes:
+        path: None for what concerns both.
         step: ``production``, which makes or finds its snapshot, ``boot``, ``prepare``, ``deploy``, ``capture``,
-            ``deploy-again``, ``verify`` or ``restart``.
+            ``deploy-again``, ``verify``, ``restart``, ``compare`` or ``explain``.
         host: The machine; empty for a whole step, which has no task either.
         where: Where the task stands, ``file:line``.
         result: ok, changed, failed, skipped or unreachable.
         began: Seconds after the proof began.
         seconds: How long it took.
+        inside: How many seconds of them its commands, or tests, ran; None where nobody measured that.
     """
 
-    path: PathName
+    path: PathName | None
     step: str
     host: str
     task: str
@@ -99,6 +101,7 @@ class Ran:
     result: str
     began: float
     seconds: float
+    inside: float | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from labrig.state.secrets import masked
 LOG = "tests.log"
 READS = "tests.reads"
 CONFTEST = "conftest.py"
+RESULTS = "tests.xml"
 MESSAGE_LIMIT = 2000
 # pytest's own exit codes.
 PASSED, FAILED, NOTHING_COLLECTED = 0, 1, 5
@@ -128,7 +129,7 @@ class _Tested:
 
 def _testinfra(space: Workspace, path: PathName, tests: list[Path], processes: Processes, deadline: float) -> _Tested:
     verifier = space.scenario.verifier
-    junit = space.folder / "tests.xml"
+    junit = space.folder / RESULTS
     log = space.folder / LOG
     command = [
         "pytest",
@@ -136,6 +137,8 @@ def _testinfra(space: Workspace, path: PathName, tests: list[Path], processes: P
         "ansible",
         "--ansible-inventory",
         str(space.test_inventory),
+        # The scenario's own options come later, and may switch it off.
+        "--docker-sessions=on",
         "-p",
         "no:cacheprovider",
         f"--junitxml={junit}",
@@ -167,6 +170,15 @@ def _testinfra(space: Workspace, path: PathName, tests: list[Path], processes: P
     if code != PASSED and not failures:
         failures = [{"test": "Testinfra", "message": masked(said[-MESSAGE_LIMIT:])}]
     return _Tested(passed, failures)
+
+
+def tests_seconds(space: Workspace) -> float:
+    """Return how long the tests themselves ran, without what pytest does around them; 0 where none did."""
+    try:
+        root = ElementTree.parse(space.folder / RESULTS).getroot()  # noqa: S314  # pytest wrote it a moment ago
+    except (OSError, ElementTree.ParseError):
+        return 0.0
+    return sum(float(case.get("time", 0)) for case in root.iter("testcase"))
 
 
 def _read_junit(path: Path) -> tuple[int, list[dict[str, Any]]]:

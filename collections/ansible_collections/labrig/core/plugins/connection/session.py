@@ -129,7 +129,8 @@ class Connection(ConnectionBase):
     def _run(self, arguments, in_data=None, asks=False):
         """Run a command; return exit code, output and errors."""
         told = {OUTPUT: bytearray(), ERRORS: bytearray()}
-        asked = _frame(OPEN, json.dumps({**self._place(), "arguments": arguments}).encode())
+        wish = {**self._place(), "arguments": arguments, "input": asks or in_data is not None}
+        asked = _frame(OPEN, json.dumps(wish).encode())
         with self._broker() as broker:
             line = _Line(broker, asked if asks else asked + _input(in_data))
             for kind, payload in line.frames():
