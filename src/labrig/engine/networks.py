@@ -19,7 +19,13 @@ def create(client: DockerClient, name: str, labels: Mapping[str, str], pools: Se
         labels: Whose it is.
         pools: Its address ranges with ``subnet``, ``gateway`` and ``iprange``; the engine chooses where there is none.
     """
-    ipam = IPAMConfig(pool_configs=[IPAMPool(**dict(pool)) for pool in pools]) if pools else None
+    ipam = (
+        IPAMConfig(
+            pool_configs=[IPAMPool(pool.get("subnet"), pool.get("iprange"), pool.get("gateway")) for pool in pools]
+        )
+        if pools
+        else None
+    )
     with engine_errors(f"create network {name}"):
         client.networks.create(name, driver="bridge", labels=dict(labels), check_duplicate=True, ipam=ipam)
 
