@@ -162,6 +162,11 @@ class RunLock:
             self._file.close()
 
 
+def forget(run: str) -> None:
+    """Remove what a shared run leaves on the disk, once nothing of it is there any more."""
+    _lock_path(run).unlink(missing_ok=True)
+
+
 def is_alive(run: str) -> bool:
     """Tell whether a run of this seat is still going on."""
     try:

@@ -69,7 +69,13 @@ class Labrig(Driver):
         return []
 
     def ansible_connection_options(self, instance_name: str) -> dict[str, Any]:
-        """Return the variables with which Ansible reaches a machine."""
+        """Return the variables with which Ansible reaches a machine.
+
+        Each command of Molecule asks for them. From then on, until its process ends, the machines are in use.
+        """
+        # Anew each time: with the machines, who removed them has removed what was locked.
+        self._lock = RunLock(self._place.run, shared=True)
+        self._lock.__enter__()
         wanted = bool(self.options.get("sessions", True))
         return self._place.connection(instance_name, os.environ, sessions=wanted)
 
@@ -80,10 +86,7 @@ class Labrig(Driver):
         return {"connection": "ansible", "ansible-inventory": str(folder)}
 
     def sanity_checks(self) -> None:
-        """Show, before each playbook, that the machines are in use; their end of life is held up meanwhile."""
-        lock = RunLock(self._place.run, shared=True)
-        lock.__enter__()
-        self._lock = lock
+        """Nothing is to be checked beforehand: what fails says why, and the engine is asked only where it is needed."""
 
     def schema_file(self) -> str:
         """Return the schema of the driver's options."""

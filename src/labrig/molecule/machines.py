@@ -95,8 +95,11 @@ def create(
 
 def destroy(place: Place) -> list[str]:
     """Remove what belongs to the scenario; return what it was called."""
-    client = connect()
-    return [thing.name for thing in sweep.remove_run(client, place.run)]
+    gone = [thing.name for thing in sweep.remove_run(connect(), place.run)]
+    ownership.forget(place.run)
+    for beside in (".lock", ".log"):
+        place.socket.with_name(place.socket.name + beside).unlink(missing_ok=True)
+    return gone
 
 
 def _make(

@@ -39,13 +39,17 @@ class Place:
         """Return what the container of a machine is called."""
         return f"labrig-{self.run}-{machine}"
 
+    @property
+    def socket(self) -> Path:
+        """Where sessions in the machines are to be had."""
+        return ownership.cache_directory() / "sessions" / f"{self.run}.sock"
+
     def connection(self, machine: str, environment: Mapping[str, str], *, sessions: bool = True) -> dict[str, Any]:
         """Return the variables with which Ansible reaches a machine the fastest way.
 
         ``ansible_host`` stays what it is without them, the machine's name: roles use it as an address.
         """
-        socket = ownership.cache_directory() / "sessions" / f"{self.run}.sock"
-        found = workspace.session_socket(socket, environment) if sessions else None
+        found = workspace.session_socket(self.socket, environment) if sessions else None
         if found:
             return {
                 "ansible_connection": "labrig.core.session",
