@@ -13,6 +13,7 @@ from molecule.verifier.testinfra import Testinfra
 from labrig import clock
 from labrig.errors import LabrigError, UsageError
 from labrig.molecule import answers, names
+from labrig.prove.verification import IDEMPOTENCE, SAME_STATE
 
 if TYPE_CHECKING:
     from molecule.config import Config
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from labrig.molecule.answers import Answer
 
 names.make_known()
-
-# The verifier's own, among what Testinfra gets.
-IDEMPOTENCE = "idempotence"
-SAME_STATE = "same-state"
 
 
 class Labrig(Testinfra):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
 
 from labrig.ansible import scenario
 from labrig.errors import LabrigError
@@ -39,7 +41,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             if asked["state"] == "absent":
                 gone = machines.destroy(place)
                 return {**result, "changed": bool(gone), "removed": gone}
-            return {**result, **self._create(place, asked)}
+            # Plain values: Ansible's own strings remember where they come from, and cannot be written as YAML.
+            return {**result, **self._create(place, json.loads(json.dumps(asked)))}
         except LabrigError as error:
             raise AnsibleActionFail(error.message + (f" ({error.hint})" if error.hint else "")) from error
 
@@ -70,4 +73,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
 
     def _rendered(self, text: str, variables: Any) -> str:
         templar = self._templar.copy_with_new_env(available_variables=variables)
-        return str(templar.template(text))
+        return str(templar.template(trust_as_template(text)))
