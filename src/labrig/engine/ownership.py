@@ -146,12 +146,14 @@ class RunLock:
 
     def __enter__(self) -> Self:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            if self._path.parent.stat().st_uid != os.getuid():
+                raise EnvironmentFailed(f"{self._path.parent} belongs to somebody else", hint="remove it")
             self._file = self._path.open("w")
             fcntl.flock(self._file, self._kind | fcntl.LOCK_NB)
         except OSError as error:
             raise EnvironmentFailed(
-                f"cannot write {self._path}: {error.strerror}", hint="set LABRIG_CACHE to a folder that can be written"
+                f"cannot write {self._path}: {error.strerror}", hint="make /tmp a folder that can be written"
             ) from error
         return self
 
@@ -190,4 +192,5 @@ def is_orphan(ownership: Ownership) -> bool:
 
 
 def _lock_path(run: str) -> Path:
-    return cache_directory() / "runs" / f"{run}.lock"
+    # In one place for all runs of a user, whatever their variables: one that does not see another's lock sweeps it.
+    return Path("/tmp") / f"labrig-{os.getuid()}" / f"{run}.lock"  # noqa: S108  # the folder is checked
