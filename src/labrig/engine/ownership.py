@@ -140,7 +140,8 @@ class RunLock:
 
     def __init__(self, run: str, *, shared: bool = False) -> None:
         self._path = _lock_path(run)
-        self._kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        # Whoever asks at this moment whether a run is alive holds its lock; the next moment it is to be had.
+        self._kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB
         self._shared = shared
         self._file: IO[str] | None = None
 
@@ -150,7 +151,7 @@ class RunLock:
             if self._path.parent.stat().st_uid != os.getuid():
                 raise EnvironmentFailed(f"{self._path.parent} belongs to somebody else", hint="remove it")
             self._file = self._path.open("w")
-            fcntl.flock(self._file, self._kind | fcntl.LOCK_NB)
+            fcntl.flock(self._file, self._kind)
         except OSError as error:
             raise EnvironmentFailed(
                 f"cannot write {self._path}: {error.strerror}", hint="make /tmp a folder that can be written"
