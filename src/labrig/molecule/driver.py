@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molecule.driver.base import Driver
+from molecule.logger import get_logger
+from molecule.util import sysexit_with_message
 
 from labrig.ansible.workspace import LOCAL_ENGINE
 from labrig.engine.ownership import RunLock
+from labrig.errors import LabrigError
 from labrig.molecule import inventory, names
 from labrig.molecule.place import PREFIX, Place
 
 if TYPE_CHECKING:
     from molecule.config import Config
+
+LOG = get_logger(__name__)
 
 names.make_known()
 
@@ -75,7 +80,10 @@ class Labrig(Driver):
         """
         # Anew each time: with the machines, who removed them has removed what was locked.
         self._lock = RunLock(self._place.run, shared=True)
-        self._lock.__enter__()
+        try:
+            self._lock.__enter__()
+        except LabrigError as error:
+            sysexit_with_message(f"{error.message} ({error.hint})")
         wanted = bool(self.options.get("sessions", True))
         return self._place.connection(instance_name, os.environ, sessions=wanted)
 
@@ -97,15 +105,19 @@ class Labrig(Driver):
         from labrig.engine import ownership, sweep  # noqa: PLC0415  # Docker's library, where it is needed
         from labrig.engine.client import connect  # noqa: PLC0415
 
-        client = connect()
-        mine = [
-            thing
-            for thing in sweep.find(client)
-            if thing.ownership.run.startswith(PREFIX)
-            and thing.ownership.seat == ownership.here()
-            and not ownership.is_alive(thing.ownership.run)
-        ]
-        sweep.remove(client, mine)
+        try:
+            client = connect()
+            mine = [
+                thing
+                for thing in sweep.find(client)
+                if thing.ownership.run.startswith(PREFIX)
+                and thing.ownership.seat == ownership.here()
+                and not ownership.is_alive(thing.ownership.run)
+            ]
+            sweep.remove(client, mine)
+        except LabrigError as error:
+            # Molecule resets all drivers that are installed, also where there is no engine.
+            LOG.warning("Machines of labrig, if there are any, stay: %s", error.message)
 
     @property
     def _place(self) -> Place:
