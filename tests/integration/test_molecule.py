@@ -157,6 +157,7 @@ def test_whole_test_with_what_scenarios_of_the_docker_driver_ask_for(molecule: M
             "volumes": ["/sys/fs/cgroup:/sys/fs/cgroup:rw", "store:/srv/store"],
             "cgroupns_mode": "host",
             "privileged": True,
+            "published_ports": ["127.0.0.1::80"],
             "groups": ["webservers"],
             **network,
             **pool,

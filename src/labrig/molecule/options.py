@@ -62,16 +62,14 @@ def _ports(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return Docker's ``ports``: what is published, and where; what is only exposed goes to nobody outside.
 
     >>> _ports({"published_ports": ["127.0.0.1:8053:53/udp", "8080:80"]})
-    {'ports': {'53/udp': [('127.0.0.1', 8053)], '80/tcp': [8080]}}
+    {'ports': {'53/udp': [('127.0.0.1', '8053')], '80': ['8080']}}
     """
-    ports: dict[str, list[Any]] = {}
-    for one in asked.get("published_ports") or ():
-        text, _, protocol = str(one).partition("/")
-        *host, inner = text.rsplit(":", 2)
-        if not all(number.isdigit() for number in (inner, *host[-1:])):
-            raise UsageError(f"published_ports: expected [ADDRESS:]PORT:PORT[/PROTOCOL], found {one!r}")
-        outer: Any = None
-        if host:
-            outer = (host[0], int(host[1])) if len(host) == 2 else int(host[0])
-        ports.setdefault(f"{inner}/{protocol or 'tcp'}", []).append(outer)
-    return {"ports": ports} if ports else {}
+    published = [str(one) for one in asked.get("published_ports") or ()]
+    if not published:
+        return {}
+    from docker.utils.ports import build_port_bindings  # noqa: PLC0415  # Docker's library, only where it is needed
+
+    try:
+        return {"ports": build_port_bindings(published)}
+    except ValueError as error:
+        raise UsageError(f"published_ports: {error}") from error
