@@ -228,10 +228,10 @@ def plugin_path(workspace: Workspace, kind: str) -> str:
     asked = workspace.env.get(f"ANSIBLE_{kind.upper()}_PLUGINS")
     # What the environment says, Ansible does not read in its configuration any more.
     configured = workspace.scenario.settings.get("defaults", {}).get(f"{kind}_plugins")
-    return _paths(str(_plugins(kind)), asked or (str(configured) if configured else None))
+    return _paths(str(own_plugins(kind)), asked or (str(configured) if configured else None))
 
 
-def _plugins(kind: str) -> Path:
+def own_plugins(kind: str) -> Path:
     """Return the folder of labrig's own plugins of a kind: in the collection beside the package, or in a checkout."""
     package = Path(__file__).resolve().parents[1]
     inside = Path("ansible_collections/labrig/core/plugins") / kind

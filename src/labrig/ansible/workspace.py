@@ -105,8 +105,8 @@ def lay_out(
     """
     for name in ("inventory", "tests", "roles", "collections/ansible_collections", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    sessions = _sessions(folder, environment)
-    _write_inventory(scenario, folder / "inventory", containers, _connection(sessions, environment))
+    sessions = session_socket(folder / "sessions.sock", environment)
+    _write_inventory(scenario, folder / "inventory", containers, connection(sessions, environment))
     _write_inventory(scenario, folder / "tests", containers, {"ansible_connection": CLI_CONNECTION})
     (folder / "molecule.yml").write_text(scenario.text, encoding="utf-8")
     (folder / "ansible.cfg").write_text(_configuration(scenario), encoding="utf-8")
@@ -132,13 +132,13 @@ def lay_out(
     return Workspace(scenario, folder, env, roles, collections, sessions)
 
 
-def _sessions(folder: Path, environment: Mapping[str, str]) -> Path | None:
+def session_socket(socket: Path, environment: Mapping[str, str]) -> Path | None:
+    """Return the socket if sessions can be had there: the engine is on this machine, the path is not too long."""
     is_local = environment.get("DOCKER_HOST", "unix://").startswith("unix://") or not environment["DOCKER_HOST"]
-    socket = folder / "sessions.sock"
     return socket if is_local and len(os.fsencode(socket)) <= LONGEST_SOCKET else None
 
 
-def _connection(sessions: Path | None, environment: Mapping[str, str]) -> dict[str, str]:
+def connection(sessions: Path | None, environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of the fastest way to the machines, measured."""
     host = environment.get("DOCKER_HOST", "")
     if sessions:

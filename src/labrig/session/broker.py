@@ -8,10 +8,10 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from docker import DockerClient
 from docker.errors import APIError, DockerException
@@ -28,24 +28,36 @@ ENGINE_HEADER = struct.Struct("!BxxxI")
 STDOUT = 1
 
 
+class _Place(NamedTuple):
+    """What has one session: a user in a container, and the process that asked for it."""
+
+    container: str
+    user: str
+    owner: int
+
+
 class Broker:
     """Listens on a socket for as long as the context lasts; ends its agents with it.
 
     Attributes:
         path: Where it listens.
         served: The commands that have ended, in that order.
+        heard: Called with the process that a command is for, where whoever asks tells which; 0 where not.
     """
 
     def __init__(self, client: DockerClient, path: Path) -> None:
         self.path = path
         self.served: list[Served] = []
+        self.heard: Callable[[int], None] = lambda _: None
         self._client = client
         self._listener = socket.socket(socket.AF_UNIX)
-        self._sessions: dict[tuple[str, str], _Session] = {}
+        self._is_found = False
+        self._sessions: dict[_Place, _Session] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         self._listener.bind(str(self.path))
+        self._is_found = True
         self._listener.listen(128)
         threading.Thread(target=self._accept, name="sessions", daemon=True).start()
         return self
@@ -57,11 +69,24 @@ class Broker:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self.path.unlink(missing_ok=True)
+        self.hide()
         with self._lock:
             for session in self._sessions.values():
                 session.close()
             self._sessions.clear()
+
+    def hide(self) -> None:
+        """Be found by nobody any more; who has found it is served."""
+        if self._is_found:
+            self._is_found = False
+            self.path.unlink(missing_ok=True)
+
+    def forget(self, owner: int) -> None:
+        """End the sessions that were opened for a process."""
+        with self._lock:
+            over = [self._sessions.pop(place) for place in list(self._sessions) if place.owner == owner]
+        for session in over:
+            session.close()
 
     def _accept(self) -> None:
         while True:
@@ -75,7 +100,8 @@ class Broker:
         with worker, contextlib.suppress(OSError, EOFError):
             _, payload = receive(worker)
             asked = json.loads(payload)
-            place = (str(asked["container"]), str(asked["user"]))
+            place = _Place(str(asked["container"]), str(asked["user"]), int(asked.get("owner", 0)))
+            self.heard(place.owner)
             if asked.get("reset"):
                 self._reset(place)
                 return
@@ -83,23 +109,23 @@ class Broker:
                 session = self._session(place)
                 if session is None:
                     began = clock.now().timestamp()
-                    _run_directly(self._client, *place, asked["arguments"], worker)
-                    self.served.append(Served(place[0], began, clock.now().timestamp()))
+                    _run_directly(self._client, place.container, place.user, asked["arguments"], worker)
+                    self.served.append(Served(place.container, began, clock.now().timestamp()))
                 else:
                     session.carry(worker, opening(asked["arguments"], has_input=asked["input"]))
             except DockerException as problem:
                 said = problem.explanation if isinstance(problem, APIError) else problem
                 send(worker, FAILED, 0, str(said).encode())
 
-    def _session(self, place: tuple[str, str]) -> _Session | None:
+    def _session(self, place: _Place) -> _Session | None:
         """Return the session of a user in a container; None where no agent can run there, as before Python is there."""
         with self._lock:
             session = self._sessions.get(place)
             if session is None or session.is_over:
-                session = self._sessions[place] = _Session(self._client, *place, self.served)
+                session = self._sessions[place] = _Session(self._client, place.container, place.user, self.served)
             return None if session.is_over else session
 
-    def _reset(self, place: tuple[str, str]) -> None:
+    def _reset(self, place: _Place) -> None:
         with self._lock:
             session = self._sessions.pop(place, None)
         if session is not None:
