@@ -173,7 +173,11 @@ def prove(
     progress.summary(verdict)
     if why:
         stored.print_why(proven)
-    if profile:
+    else:
+        stored.print_outside(proven)
+    if profile and verdict.cached:
+        words.print(f"profile: nothing was run: it was answered from the store in {verdict.seconds:.1f} s", markup=False)
+    elif profile:
         times.print_profile(profiles.profile(verdict.ran, verdict.seconds, ended - began))
     _tell_what_is_left(proven)
     words.print(f"{verdict.decision}: {meaning(verdict)}", markup=False)

@@ -10,6 +10,13 @@ from labrig.prove.proof import Proven
 SHOWN = 20
 
 
+def print_outside(proven: Proven) -> None:
+    """Print that this proof will not answer another, and the first reason."""
+    if proven.outside:
+        more = f", and {len(proven.outside) - 1} more: --why tells" if len(proven.outside) > 1 else ""
+        words.print(f"not stored for the next time: {proven.outside[0]}{more}", style="dim", markup=False)
+
+
 def print_why(proven: Proven) -> None:
     """Print which inputs have changed since the last proof, and what keeps this one from being stored."""
     newest = proven.found.newest
