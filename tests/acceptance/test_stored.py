@@ -117,7 +117,7 @@ def test_what_reaches_outside_is_proven_each_time(labrig: Labrig, project: Proje
         assert done.code == 0, done.err
         assert not any(cached(done).values())
         assert (
-            "why: not stored for the next time: a program on this machine is started: /bin/sh -c echo welcome"
+            "why: not stored for the next time: a program on this machine is started: /bin/sh -c 'echo welcome'"
             in done.err
         )
 

@@ -17,7 +17,7 @@ class Reads:
         folders: Whose content was listed.
         variables: Which variables of the environment were asked for; ``*`` for all.
         wrote: What was opened for writing.
-        programs: The programs that were started, each with its arguments.
+        programs: The programs that were started, each with its arguments, quoted as for a shell.
         addresses: What was connected to: host names, IP addresses, paths of sockets.
     """
 

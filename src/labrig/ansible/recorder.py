@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import runpy
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -76,7 +77,7 @@ class Recorder:
 
     def _program(self, words: Any) -> None:
         listed = [words] if isinstance(words, str | bytes | os.PathLike) else list(words or ())
-        self._say("program", " ".join(os.fsdecode(word) for word in listed))
+        self._say("program", shlex.join(os.fsdecode(word) for word in listed))
 
     def _connected(self, address: Any) -> None:
         if isinstance(address, tuple):

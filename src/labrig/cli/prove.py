@@ -16,7 +16,6 @@ from labrig.cli.options import seconds
 from labrig.cli.progress import Progress, print_failure
 from labrig.errors import EnvironmentFailed, UsageError
 from labrig.prove import calibration, junit, proof, report
-from labrig.prove import profile as profiles
 from labrig.prove.calibration import Calibration
 from labrig.prove.meaning import meaning
 from labrig.prove.proof import Options, Proven
@@ -171,14 +170,9 @@ def prove(
     verdict = proven.verdict
     _write(verdict, proven, json_file, junit_file, report_directory)
     progress.summary(verdict)
-    if why:
-        stored.print_why(proven)
-    else:
-        stored.print_outside(proven)
-    if profile and verdict.cached:
-        words.print(f"profile: nothing was run: it was answered from the store in {verdict.seconds:.1f} s", markup=False)
-    elif profile:
-        times.print_profile(profiles.profile(verdict.ran, verdict.seconds, ended - began))
+    (stored.print_why if why else stored.print_outside)(proven)
+    if profile:
+        times.print_profile(verdict, ended - began)
     _tell_what_is_left(proven)
     words.print(f"{verdict.decision}: {meaning(verdict)}", markup=False)
     if audit:

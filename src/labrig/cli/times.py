@@ -8,13 +8,19 @@ from rich.table import Table
 from rich.text import Text
 
 from labrig.cli.console import words
-from labrig.prove.profile import Profile, Row
+from labrig.prove import profile as profiles
+from labrig.prove.profile import Row
+from labrig.prove.verdict import Verdict
 
 TASKS_SHOWN = 30
 
 
-def print_profile(profile: Profile) -> None:
-    """Print the steps of both paths, then the slowest tasks, then the ratio."""
+def print_profile(verdict: Verdict, wall: float) -> None:
+    """Print the steps of both paths, then the slowest tasks, then the ratio; ``wall`` is in seconds, of all there was."""
+    if verdict.cached:
+        words.print(f"profile: nothing was run; the store has answered in {verdict.seconds:.1f} s", markup=False)
+        return
+    profile = profiles.profile(verdict.ran, verdict.seconds, wall)
     words.print(_steps(profile.steps))
     shown = profile.tasks[:TASKS_SHOWN]
     if shown:

@@ -21,6 +21,7 @@ from docker import DockerClient
 from labrig import clock
 from labrig.ansible.reads import Reads
 from labrig.ansible.scenario import Scenario
+from labrig.ansible.workspace import RECORDED
 from labrig.engine import ownership, sweep
 from labrig.engine.client import engine_errors
 from labrig.engine.images import look_up
@@ -278,19 +279,23 @@ def _known(machines: Collection[Machine]) -> set[str]:
 
 def _enters(words: str, run: Run, containers: Collection[str]) -> bool:
     """Tell whether a program only enters a machine of this proof, or is recorded by itself."""
-    inner = re.sub(r"^/bin/sh -c ", "", words)
-    try:
-        split = list(shlex.shlex(inner, posix=True, punctuation_chars=True))
-    except ValueError:
-        return False
-    if any(set(one) <= set("();<>|&") for one in split):
-        return False
-    split = list(dropwhile(re.compile(r"\w+=").match, shlex.split(inner)))
-    if not split:
-        return False
+    split = shlex.split(words)
+    if split[:2] == ["/bin/sh", "-c"]:
+        split = _of_shell(split[2]) if len(split) == 3 else []
+    split = list(dropwhile(re.compile(r"\w+=").match, split))
     if split[:2] == ["docker", "exec"]:
         return any(container in split for container in containers)
-    return split[0] in ("ansible", "ansible-inventory") or split[0].startswith(f"{run.folder}/")
+    return bool(split) and (split[0] in RECORDED or split[0].startswith(f"{run.folder}/"))
+
+
+def _of_shell(command: str) -> list[str]:
+    """Return the words of a shell's command; none where it is more than one command."""
+    try:
+        if any(set(one) <= set("();<>|&") for one in shlex.shlex(command, posix=True, punctuation_chars=True)):
+            return []
+        return shlex.split(command)
+    except ValueError:
+        return []
 
 
 def _of_platforms(scenario: Scenario) -> Iterator[str]:

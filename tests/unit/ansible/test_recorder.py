@@ -78,7 +78,7 @@ def test_listed_folders_variables_programs_and_addresses_are_recorded(folder: Pa
     assert str(folder) in found.folders
     assert {"FIRST", "SECOND", "THIRD"} <= found.variables
     assert "*" not in found.variables
-    assert found.programs == {"true and more"}
+    assert found.programs == {"true 'and more'"}
     assert found.addresses == {"127.0.0.1"}
 
 
