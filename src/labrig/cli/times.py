@@ -16,7 +16,7 @@ TASKS_SHOWN = 30
 
 
 def print_profile(verdict: Verdict, wall: float) -> None:
-    """Print the steps of both paths, then the slowest tasks, then the ratio; ``wall`` is in seconds, of all there was."""
+    """Print the steps of both paths, the slowest tasks, the ratio; ``wall`` is the seconds of all there was."""
     if verdict.cached:
         words.print(f"profile: nothing was run; the store has answered in {verdict.seconds:.1f} s", markup=False)
         return
