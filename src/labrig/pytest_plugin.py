@@ -11,7 +11,9 @@ def test_nothing_changes(host, machine_state, same_state):  # host is Testinfra'
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -56,7 +58,32 @@ class SameState(Protocol):
         """Fail unless two states are the same."""
 
 
-# Imported when called for: pytest loads this module in every run of everybody who has labrig.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what concerns Testinfra."""
+    parser.getgroup("labrig").addoption(
+        "--docker-sessions",
+        choices=("on", "off"),
+        default="off",
+        help="Let Testinfra reach containers through one process that stays in each of them, in place of a"
+        " `docker exec` for every command; labrig:// does so always.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the connection labrig:// known, if tests use Testinfra."""
+    # Imported when called for: pytest loads this module in every run of everybody who has labrig.
+    if "testinfra" not in sys.modules:
+        return
+    from labrig.session import testinfra  # noqa: PLC0415
+
+    testinfra.register()
+    config.add_cleanup(testinfra.close)
+    if config.getoption("docker_sessions") == "on":
+        stack = contextlib.ExitStack()
+        stack.enter_context(testinfra.in_place_of_docker())
+        config.add_cleanup(stack.close)
+
+
 @pytest.fixture(scope="session")
 def machine_state() -> MachineState:
     """Return a function that reads the state of a machine.

@@ -150,6 +150,14 @@ def project(tmp_path: Path) -> Project:
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Begin with an empty store: what an earlier run of the tests has proven is proven again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABRIG_CACHE", str(tmp_path_factory.mktemp("store")))
+        yield
+
+
 def left_behind(client: docker.DockerClient) -> set[str]:
     """Return what is on the engine of runs that are over; others may be going on meanwhile."""
     found = (thing for thing in sweep.find(client) if thing.ownership.run)

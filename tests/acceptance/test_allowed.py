@@ -52,7 +52,9 @@ def test_what_does_not_deploy_is_not_calibrated(labrig: Labrig, project: Project
     assert "'motd : Break it'" in done.err
 
 
-@pytest.mark.parametrize("option", ["--production=HEAD", "--keep", "--no-restart", "--junit=x.xml", "--report=x"])
+@pytest.mark.parametrize(
+    "option", ["--production=HEAD", "--keep", "--no-restart", "--junit=x.xml", "--report=x", "--profile"]
+)
 def test_calibration_has_nothing_to_do_with_production_or_reports(
     labrig: Labrig, project: Project, option: str
 ) -> None:

@@ -77,3 +77,15 @@ def test_wheel_has_the_licences_and_nothing_of_the_workshop(wheel):
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"labrig", "ansible_collections"}
     assert not [name for name in names if "/tests/output/" in name or "__pycache__" in name]
+
+
+def test_molecule_finds_driver_and_verifier_and_what_they_need(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (points,) = (archive.read(name).decode() for name in names if name.endswith(".dist-info/entry_points.txt"))
+
+    assert "[molecule.driver]\nlabrig = labrig.molecule.driver:Labrig" in points
+    assert "[molecule.verifier]\nlabrig = labrig.molecule.verifier:Labrig" in points
+    playbooks = ("create.yml", "destroy.yml", "Dockerfile.j2", "action_plugins/labrig_machines.py")
+    needed = {*(f"labrig/molecule/playbooks/{name}" for name in playbooks), "labrig/molecule/schema/driver.json"}
+    assert needed <= set(names)

@@ -25,7 +25,7 @@ def test_a_right_change_on_main_is_proven_against_its_first_parent(
         tasks__main_yml=TASKS.replace("welcome", "welcome back"), molecule__default__tests__test_motd_py=TEST
     )
     report, junit = tmp_path / "report", tmp_path / "junit.xml"
-    done = labrig("prove", "--report", str(report), "--junit", str(junit), cwd=project.folder)
+    done = labrig("prove", "--profile", "--report", str(report), "--junit", str(junit), cwd=project.folder)
     assert done.code == 0, done.err
     assert done.verdict is not None
     assert done.verdict["production"] == {"kind": "ref", "name": "first parent on main", "id": released}
@@ -37,6 +37,18 @@ def test_a_right_change_on_main_is_proven_against_its_first_parent(
     assert bars == ["deploy", "deploy"]
     assert len(ElementTree.parse(junit).findall(".//testcase")) == 9
     assert done.err.strip().splitlines()[-1].startswith("proven: safe")
+    took, floor = times_of(
+        done.err, r"(?m)^\s*([\d.]+)\s+([\d.]+)\s+[\d.]+\s+upgrade\s+deploy\s+motd : Write the message"
+    )
+    assert 0 < floor < took
+    whole, slower = times_of(done.err, r"([\d.]+) s, of which the commands and tests of the slower path are ([\d.]+) s")
+    assert floor < slower < whole
+
+
+def times_of(said: str, pattern: str) -> tuple[float, float]:
+    found = re.search(pattern, said)
+    assert found, said
+    return float(found[1]), float(found[2])
 
 
 def test_a_failing_task_is_shown_with_name_place_host_and_message(labrig: Labrig, project: Project) -> None:

@@ -6,6 +6,11 @@ from labrig.state.compare import compare
 from labrig.state.rules import ONE_MACHINE_RULES
 from trials.lab import QUIETLY, Lab, fetch, run, told
 
+OWN_ENGINE = (
+    *("--cap-add=NET_ADMIN", "--cap-add=SYSLOG", "--cap-add=SYS_MODULE"),
+    *("--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined"),
+)
+
 # Docker's first network asks for rules of a firewall, which its package only recommends.
 PACKAGES = "docker.io iptables busybox-static"
 

@@ -40,7 +40,7 @@ class Place(NamedTuple):
     def run(self, *arguments: str, stdin: bytes = b"", user: str = "") -> Said:
         with socket.socket(socket.AF_UNIX) as end:
             end.connect(str(self.socket))
-            asked = {"container": self.container, "user": user, "arguments": arguments}
+            asked = {"container": self.container, "user": user, "arguments": arguments, "input": bool(stdin)}
             send(end, OPEN, 0, json.dumps(asked).encode())
             if stdin:
                 send(end, INPUT, 0, stdin)
@@ -114,6 +114,19 @@ def test_megabytes_pass_both_ways_at_once(place: Place) -> None:
     assert place.run("cat", stdin=content) == (0, content, b"", "")
 
 
+def test_how_long_a_command_ran_in_the_machine_is_kept(
+    client: docker.DockerClient, container: str, tmp_path: Path
+) -> None:
+    with Broker(client, tmp_path / "s") as broker:
+        before = time.time()
+        Place(container, tmp_path / "s").shell("sleep 1")
+        (served,) = broker.served
+
+    assert served.container == container
+    assert before - 0.1 < served.began < served.ended - 1
+    assert served.ended < time.time() + 0.1
+
+
 def test_commands_run_side_by_side(place: Place) -> None:
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
@@ -138,10 +151,10 @@ def test_nothing_of_a_session_outlives_it(client: docker.DockerClient, container
     with Broker(client, tmp_path / "s"):
         place = Place(container, tmp_path / "s")
         place.shell("true")
-        assert b"python3" in place.shell("cat /proc/[0-9]*/comm").out
+        assert b"labrig-agent" in place.shell("cat /proc/[0-9]*/comm").out
 
     for _ in range(100):
-        if b"python3" not in client.containers.get(container).exec_run("sh -c 'cat /proc/[0-9]*/comm'").output:
+        if b"labrig-agent" not in client.containers.get(container).exec_run("sh -c 'cat /proc/[0-9]*/comm'").output:
             return
         time.sleep(0.1)
     pytest.fail("the agent still runs")

@@ -61,3 +61,28 @@ def test_runs_of_other_seats_are_left_alone() -> None:
     found = Ownership.read(labels)
     assert found is not None
     assert not ownership.is_orphan(found)
+
+
+def test_shared_run_is_alive_until_the_last_of_its_processes_ends():
+    run = f"test-{ownership.new_run_id()}"
+    with ownership.RunLock(run, shared=True):
+        with ownership.RunLock(run, shared=True):
+            assert ownership.is_alive(run)
+        assert ownership.is_alive(run)
+    assert not ownership.is_alive(run)
+    ownership.forget(run)
+
+
+def test_machine_that_is_kept_is_swept_when_it_has_expired_but_not_while_it_is_in_use():
+    run = f"test-{ownership.new_run_id()}"
+
+    def orphan(expires):
+        labels = ownership.labels(kind="machine", project="p", run=run, expires=expires, keep=True)
+        return ownership.is_orphan(ownership.Ownership.read(labels))
+
+    later, earlier = (clock.now() + timedelta(days=days) for days in (14, -1))
+    assert not orphan(later)
+    assert orphan(earlier)
+    with ownership.RunLock(run, shared=True):
+        assert not orphan(earlier)
+    ownership.forget(run)

@@ -30,6 +30,7 @@ class Ended:
         names: Packages, units or accounts that its arguments name.
         began: When it began, in seconds since 1970.
         guards: What may have kept it from its work, as it stands there: ``creates: /etc/x``, ``force: false``.
+        reached: Whom its arguments name by a URL: ``https://example.com``.
     """
 
     host: str
@@ -46,6 +47,7 @@ class Ended:
     names: tuple[str, ...]
     began: float = 0.0
     guards: tuple[str, ...] = ()
+    reached: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -95,4 +97,5 @@ def _event(found: dict[str, Any]) -> Event:
         names=tuple(found["names"]),
         began=found["began"],
         guards=tuple(found["guards"]),
+        reached=tuple(found["reached"]),
     )

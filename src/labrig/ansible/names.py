@@ -30,10 +30,7 @@ def role_names(folder: str, meta: dict[str, Any], playbooks: str) -> set[str]:
     ['ansible-role-nginx', 'geerlingguy.nginx', 'nginx']
     """
     galaxy = meta.get("galaxy_info") or {}
-    short = str(galaxy.get("role_name") or "")
-    if not short:
-        prefix = next((p for p in _FOLDER_PREFIXES if folder.startswith(p) and len(folder) > len(p)), "")
-        short = folder.removeprefix(prefix)
+    short = _short_name(folder, galaxy)
     names = {folder, short}
     for key in ("namespace", "author"):
         namespace = str(galaxy.get(key) or "")
@@ -42,6 +39,26 @@ def role_names(folder: str, meta: dict[str, Any], playbooks: str) -> set[str]:
             break
     names.update(re.findall(rf"(?<![\w./-])([\w-]+\.{re.escape(short)})(?![\w.-])", playbooks))
     return names
+
+
+def galaxy_name(folder: str, meta: dict[str, Any]) -> str:
+    """Return the name under which Molecule and ansible-lint install the role that a project is.
+
+    >>> galaxy_name("ansible-role-nginx", {"galaxy_info": {"author": "geerlingguy"}})
+    'geerlingguy.nginx'
+    >>> galaxy_name("motd", {"galaxy_info": {"author": "Jo Doe"}})
+    'motd'
+    """
+    galaxy = meta.get("galaxy_info") or {}
+    namespace = str(galaxy.get("namespace") or galaxy.get("author") or "")
+    short = _short_name(folder, galaxy)
+    return f"{namespace}.{short}" if namespace and not re.match(r"\w+ \w+", namespace) else short
+
+
+def _short_name(folder: str, galaxy: dict[str, Any]) -> str:
+    named = str(galaxy.get("role_name") or "")
+    prefix = next((p for p in _FOLDER_PREFIXES if folder.startswith(p) and len(folder) > len(p)), "")
+    return named or folder.removeprefix(prefix)
 
 
 def role_meta(project: Path) -> dict[str, Any]:

@@ -6,14 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from labrig import clock
+from labrig.ansible import reads
 from labrig.ansible.events import Ended, Event, Started, Stats, parse
+from labrig.ansible.reads import Reads
 from labrig.ansible.workspace import Workspace
 from labrig.errors import Interrupted
 
@@ -35,6 +37,7 @@ class PlaybookRun:
         running: The tasks that had begun and not ended.
         tail: The last lines that Ansible printed.
         log: All that it printed.
+        reads: What it looked at on this machine.
     """
 
     playbook: Path
@@ -45,6 +48,7 @@ class PlaybookRun:
     running: tuple[Started, ...]
     tail: str
     log: Path
+    reads: Reads = field(default_factory=Reads)
 
     @property
     def tasks(self) -> tuple[Ended, ...]:
@@ -144,6 +148,7 @@ def run(
     """
     events_file = workspace.folder / f"{name}.events"
     log = workspace.folder / f"{name}.log"
+    record = workspace.folder / f"{name}.reads"
     env = {
         **workspace.env,
         "ANSIBLE_CALLBACK_PLUGINS": plugin_path(workspace, "callback"),
@@ -151,12 +156,14 @@ def run(
         **({"LABRIG_SESSIONS": str(workspace.sessions)} if workspace.sessions else {}),
         "ANSIBLE_CALLBACKS_ENABLED": ",".join(filter(None, ["events", _enabled(workspace)])),
         "LABRIG_EVENTS_FILE": str(events_file),
+        "LABRIG_MODULES": str(workspace.modules),
     }
+    workspace.modules.mkdir(exist_ok=True)
     events_file.touch()
     began = clock.monotonic()
     timed_out = False
     with log.open("wb") as output, events_file.open(encoding="utf-8") as told:
-        command = arguments(workspace, playbook, again=again)
+        command = recorded(record, arguments(workspace, playbook, again=again))
         with processes.start(command, cwd=workspace.scenario.directory, env=env, output=output) as process:
             while process.poll() is None and not timed_out:
                 with suppress(subprocess.TimeoutExpired):
@@ -170,11 +177,25 @@ def run(
     events = tuple(parse(events_file.read_text(encoding="utf-8").splitlines()))
     tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:])
     seconds = clock.monotonic() - began
-    return PlaybookRun(playbook, code, events, seconds, timed_out, _unfinished(events), tail, log)
+    looked = what_was_read(record)
+    return PlaybookRun(playbook, code, events, seconds, timed_out, _unfinished(events), tail, log, looked)
+
+
+def recorded(record: Path, command: Sequence[str]) -> list[str]:
+    """Return the command that runs a Python module, as words for ``-m``, and writes down what it looks at."""
+    return [sys.executable, "-m", "labrig.ansible.recorder", str(record), *command]
+
+
+def what_was_read(record: Path) -> Reads:
+    """Return what a recorded command looked at; nothing where it did not come to record."""
+    try:
+        return reads.parse(record.read_text(encoding="utf-8").splitlines())
+    except FileNotFoundError:
+        return Reads()
 
 
 def arguments(workspace: Workspace, playbook: Path, *, again: bool) -> list[str]:
-    """Return the command: ansible-playbook of labrig's own environment, with the scenario's options."""
+    """Return the module ansible with the words that make it ansible-playbook, and the scenario's options."""
     scenario = workspace.scenario
     options = dict(scenario.options)
     skipped = [
@@ -185,7 +206,7 @@ def arguments(workspace: Workspace, playbook: Path, *, again: bool) -> list[str]
     options["skip-tags"] = ",".join(filter(None, skipped))
     if playbook != scenario.playbooks.get("converge"):
         options.pop("become", None)
-    command = [sys.executable, "-m", "ansible", "playbook", "--inventory", str(workspace.inventory)]
+    command = ["ansible", "playbook", "--inventory", str(workspace.inventory)]
     for key, value in options.items():
         command.extend(option(str(key), value))
     return [*command, *scenario.arguments, str(playbook)]
@@ -207,10 +228,10 @@ def plugin_path(workspace: Workspace, kind: str) -> str:
     asked = workspace.env.get(f"ANSIBLE_{kind.upper()}_PLUGINS")
     # What the environment says, Ansible does not read in its configuration any more.
     configured = workspace.scenario.settings.get("defaults", {}).get(f"{kind}_plugins")
-    return _paths(str(_plugins(kind)), asked or (str(configured) if configured else None))
+    return _paths(str(own_plugins(kind)), asked or (str(configured) if configured else None))
 
 
-def _plugins(kind: str) -> Path:
+def own_plugins(kind: str) -> Path:
     """Return the folder of labrig's own plugins of a kind: in the collection beside the package, or in a checkout."""
     package = Path(__file__).resolve().parents[1]
     inside = Path("ansible_collections/labrig/core/plugins") / kind

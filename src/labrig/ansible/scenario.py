@@ -5,6 +5,7 @@ Reads both styles of molecule.yml: the older keys under ``provisioner`` and the 
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,13 @@ FORMER_CONVERGE = "playbook.yml"
 
 @dataclass(frozen=True)
 class Platform:
-    """One machine of a scenario; ``options`` are its keys in molecule.yml as they stand there."""
+    """One machine of a scenario; ``options`` are its keys in molecule.yml as they stand there.
+
+    Attributes:
+        image: The image that it starts from where it is blank.
+        production_image: An image in production's state, which is what a proof upgrades.
+        snapshot: The image that it starts from under Molecule instead of ``image``.
+    """
 
     name: str
     image: str
@@ -35,6 +42,7 @@ class Platform:
     children: tuple[str, ...]
     options: Mapping[str, Any]
     production_image: str | None = None
+    snapshot: str | None = None
 
 
 @dataclass(frozen=True)
@@ -211,22 +219,10 @@ def _platforms(file: Path, content: dict[str, Any]) -> tuple[Platform, ...]:
         raise UsageError(f"{file}: platforms: expected a list of mappings, found {type(listed).__name__}")
     platforms = []
     for index, one in enumerate(listed):
-        for key in ("name", "image"):
-            if not one.get(key):
-                raise UsageError(
-                    f"{file}: platforms[{index}] ({one.get('name', 'no name')}): expected a {key}, found none"
-                )
-        platforms.append(
-            Platform(
-                name=str(one["name"]),
-                image=str(one["image"]),
-                hostname=str(one.get("hostname") or one["name"]),
-                groups=tuple(str(group) for group in one.get("groups") or ("ungrouped",)),
-                children=tuple(str(child) for child in one.get("children") or ()),
-                options=one,
-                production_image=one.get("production_image"),
-            )
-        )
+        try:
+            platforms.append(platform(one))
+        except UsageError as error:
+            raise UsageError(f"{file}: platforms[{index}] ({one.get('name', 'no name')}): {error.message}") from error
     if not platforms:
         raise UsageError(f"{file}: platforms: expected at least one machine, found none")
     names = [platform.name for platform in platforms]
@@ -234,6 +230,27 @@ def _platforms(file: Path, content: dict[str, Any]) -> tuple[Platform, ...]:
     if doubled:
         raise UsageError(f"{file}: platforms: two machines are called {doubled[0]!r}")
     return _pair(platforms)
+
+
+def platform(options: Mapping[str, Any]) -> Platform:
+    """Return the machine that an entry of ``platforms`` describes.
+
+    Raises:
+        UsageError: It has no name, or neither an image nor a snapshot.
+    """
+    for key, value in (("name", options.get("name")), ("image", options.get("image") or options.get("snapshot"))):
+        if not value:
+            raise UsageError(f"expected a {key}, found none")
+    return Platform(
+        name=str(options["name"]),
+        image=str(options.get("image") or options["snapshot"]),
+        hostname=str(options.get("hostname") or options["name"]),
+        groups=tuple(str(group) for group in options.get("groups") or ("ungrouped",)),
+        children=tuple(str(child) for child in options.get("children") or ()),
+        options=options,
+        production_image=options.get("production_image"),
+        snapshot=options.get("snapshot"),
+    )
 
 
 def _pair(platforms: list[Platform]) -> tuple[Platform, ...]:
@@ -245,11 +262,7 @@ def _pair(platforms: list[Platform]) -> tuple[Platform, ...]:
     if by_name.keys() != {"fresh", "production"}:
         return tuple(platforms)
     fresh, production = by_name["fresh"], by_name["production"]
-    return (
-        Platform(
-            fresh.name, fresh.image, fresh.hostname, fresh.groups, fresh.children, fresh.options, production.image
-        ),
-    )
+    return (dataclasses.replace(fresh, production_image=production.snapshot or production.image),)
 
 
 def _playbooks(file: Path, directory: Path, named: Mapping[str, Any]) -> dict[str, Path]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +45,10 @@ MOLECULE_VARS = {
     "molecule_instance_config": "{{ lookup('env', 'MOLECULE_INSTANCE_CONFIG') }}",
     "molecule_no_log": False,
 }
+# Below a workspace's folder, first on the path.
+PROGRAMS = "bin"
+# Testinfra starts these, for modules and for the inventory.
+RECORDED = {"ansible": "adhoc", "ansible-inventory": "inventory"}
 DEFAULT_ROLES = ("~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles")
 DEFAULT_COLLECTIONS = ("~/.ansible/collections", "/usr/share/ansible/collections")
 
@@ -74,6 +80,12 @@ class Workspace:
         return self.folder / "inventory"
 
     @property
+    def modules(self) -> Path:
+        """Where runs keep what they make of modules: all runs of one tree the same, as its modules are the same."""
+        tree = hashlib.sha256(os.fsencode(self.scenario.project)).hexdigest()[:16]
+        return self.folder.parent / f"modules-{tree}"
+
+    @property
     def test_inventory(self) -> Path:
         """The inventory file that tests read."""
         return self.folder / "tests" / "ansible_inventory.yml"
@@ -93,11 +105,12 @@ def lay_out(
     """
     for name in ("inventory", "tests", "roles", "collections/ansible_collections", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    sessions = _sessions(folder, environment)
-    _write_inventory(scenario, folder / "inventory", containers, _connection(sessions, environment))
+    sessions = session_socket(folder / "sessions.sock", environment)
+    _write_inventory(scenario, folder / "inventory", containers, connection(sessions, environment))
     _write_inventory(scenario, folder / "tests", containers, {"ansible_connection": CLI_CONNECTION})
     (folder / "molecule.yml").write_text(scenario.text, encoding="utf-8")
     (folder / "ansible.cfg").write_text(_configuration(scenario), encoding="utf-8")
+    _write_programs(folder / PROGRAMS)
     _link_own_names(scenario, folder, origin)
     roles = _search_path(
         scenario,
@@ -119,13 +132,13 @@ def lay_out(
     return Workspace(scenario, folder, env, roles, collections, sessions)
 
 
-def _sessions(folder: Path, environment: Mapping[str, str]) -> Path | None:
+def session_socket(socket: Path, environment: Mapping[str, str]) -> Path | None:
+    """Return the socket if sessions can be had there: the engine is on this machine, the path is not too long."""
     is_local = environment.get("DOCKER_HOST", "unix://").startswith("unix://") or not environment["DOCKER_HOST"]
-    socket = folder / "sessions.sock"
     return socket if is_local and len(os.fsencode(socket)) <= LONGEST_SOCKET else None
 
 
-def _connection(sessions: Path | None, environment: Mapping[str, str]) -> dict[str, str]:
+def connection(sessions: Path | None, environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of the fastest way to the machines, measured."""
     host = environment.get("DOCKER_HOST", "")
     if sessions:
@@ -171,8 +184,19 @@ def _environment(
         "ANSIBLE_ROLES_PATH": ":".join(map(str, roles)),
         "ANSIBLE_COLLECTIONS_PATH": ":".join(map(str, collections)),
         # The ansible and python of labrig's own environment come first.
-        "PATH": f"{here}:{environment.get('PATH', os.defpath)}",
+        "PATH": f"{folder / PROGRAMS}:{here}:{environment.get('PATH', os.defpath)}",
     }
+
+
+def _write_programs(folder: Path) -> None:
+    """Write the programs of Ansible that tests start, so that what those look at is recorded with the tests."""
+    folder.mkdir(exist_ok=True)
+    for name, word in RECORDED.items():
+        program = folder / name
+        record = folder.parent / f"{name}.reads"
+        words = [sys.executable, "-m", "labrig.ansible.recorder", str(record), "ansible", word]
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
 
 
 def _search_path(

@@ -18,6 +18,7 @@ from labrig.errors import ExitCode, LabrigError
 # Loaded when called for, so that `labrig --version` does not wait for Docker's library.
 COMMANDS = {
     "prove": "Prove that the project's change is safe on a blank machine and on production.",
+    "init": "Give a role, a collection or a project of playbooks its first scenario.",
     "state": "What is on a machine: capture it, compare two machines, or one with its own past.",
     "snapshot": "Production's state, kept as an image: build, list, push, prune.",
     "image": "The base images that machines start from: build, list.",

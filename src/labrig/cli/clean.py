@@ -14,10 +14,10 @@ from labrig.engine.sweep import Owned
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--all", "everything", is_flag=True, help="Also snapshots and base images.")
 def clean(*, dry_run: bool, everything: bool) -> None:
-    """Remove what dead runs left, machines kept with --keep, and what has expired.
+    """Remove what dead runs left, machines that were kept, with --keep or for Molecule, and what has expired.
 
-    Only objects that carry labrig's labels are touched, never those of a run that is still going on, and with --all
-    none of other users.
+    Only objects that carry labrig's labels are touched, never those of a run or of a command of Molecule that is still
+    going on, and with --all none of other users.
     """
     client = connect()
     going = [thing for thing in sweep.find(client) if _goes(thing, everything=everything)]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+import click
 from rich.console import Console
 
 # Words go to stderr, so that stdout stays for what a program reads.
@@ -33,3 +37,14 @@ def size(count: int) -> str:
             return f"{number:.0f} {unit}" if unit != "GB" else f"{number:.1f} {unit}"
         number /= 1000
     raise AssertionError
+
+
+def write_json(content: dict[str, Any], file: Path | None) -> None:
+    """Write a document to a file; ``-`` is stdout, None is nowhere."""
+    if file is None:
+        return
+    text = json.dumps(content, indent=2, default=str) + "\n"
+    if str(file) == "-":
+        click.echo(text, nl=False)
+    else:
+        file.write_text(text, encoding="utf-8")

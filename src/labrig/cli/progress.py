@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -89,22 +90,7 @@ class Progress:
         """Print the table and whatever failed, with all that a person needs to mend it."""
         checks = {(check.name, check.path): check for check in verdict.checks}
         words.print(_table(checks))
-        for check in verdict.checks:
-            if check.result in ("fail", "error"):
-                print_failure(
-                    check, [one for one in verdict.findings if (one.check, one.path) == (check.name, check.path)]
-                )
-        for one in verdict.ignored:
-            if one.rule == allowed.RULE:
-                words.print(f"allowed: {one.reason}" + (f", {one.count} times" if one.count > 1 else ""), markup=False)
-        for note in verdict.notes:
-            words.print(f"note: {note}", markup=False)
-        words.print(
-            f"{verdict.project}, scenario {verdict.scenario}, on {verdict.platform}; {_head(verdict)}; "
-            f"{_production(verdict)}; {verdict.seconds:.1f} s",
-            style="dim",
-            markup=False,
-        )
+        print_reasons(verdict)
 
 
 def _table(checks: dict[Question, Check]) -> Table:
@@ -120,7 +106,28 @@ def _cell(check: Check | None) -> Text:
         return Text("·", style="dim")
     sign, style = SIGNS[check.result]
     seconds = f" {check.seconds:.1f} s" if check.seconds and check.result != "skip" else ""
+    seconds = " stored" if check.cached else seconds
     return Text(sign, style=style).append(seconds, style="dim")
+
+
+def print_reasons(verdict: Verdict) -> None:
+    """Print whatever failed, what was allowed, what is to be known, and what was proven against what."""
+    for check in verdict.checks:
+        if check.result in ("fail", "error"):
+            print_failure(check, [one for one in verdict.findings if (one.check, one.path) == (check.name, check.path)])
+    for one in verdict.ignored:
+        if one.rule == allowed.RULE:
+            words.print(f"allowed: {one.reason}" + (f", {one.count} times" if one.count > 1 else ""), markup=False)
+    if verdict.cached and verdict.made is not None:
+        words.print(f"from the store: nothing that decides it has changed since {_moment(verdict.made)}", markup=False)
+    for note in verdict.notes:
+        words.print(f"note: {note}", markup=False)
+    words.print(
+        f"{verdict.project}, scenario {verdict.scenario}, on {verdict.platform}; {_head(verdict)}; "
+        f"{_production(verdict)}; {verdict.seconds:.1f} s",
+        style="dim",
+        markup=False,
+    )
 
 
 def print_failure(check: Check, findings: Sequence[Finding] = ()) -> None:
@@ -191,6 +198,10 @@ def _production(verdict: Verdict) -> str:
     if found is None:
         return "production: none"
     return f"production: {found.kind} {found.name} ({found.id.removeprefix('sha256:')[:12]})"
+
+
+def _moment(made: datetime) -> str:
+    return made.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _first_line(text: str) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from labrig.cli.console import out, steps, words
-from labrig.cli.options import project_option, scenario_option, seconds
+from labrig.cli.console import out, size, steps, words
+from labrig.cli.options import byte_count, project_option, scenario_option, seconds
 from labrig.engine import ownership
 from labrig.engine.client import connect
 from labrig.errors import UsageError
@@ -64,8 +64,13 @@ def build(
 @snapshot.command(name="list")
 def list_snapshots() -> None:
     """List the snapshots on the engine."""
-    table = Table("image", "project", "platform", "ref", "commit", "made", "expires", box=None, pad_edge=False)
-    for one in snapshots.stored(connect()):
+    columns = ("image", "project", "platform", "ref", "commit", "made", "expires", "own size")
+    table = Table(*columns, box=None, pad_edge=False)
+    client = connect()
+    # What several share is on the disk once.
+    sizes = snapshots.own_sizes(client)
+    found = snapshots.stored(client)
+    for one in found:
         whose = ownership.Ownership.read(one.labels)
         table.add_row(
             one.image,
@@ -75,8 +80,11 @@ def list_snapshots() -> None:
             one.labels.get(snapshots.COMMIT, "")[:12],
             one.labels.get(ownership.CREATED, ""),
             one.labels.get(ownership.EXPIRES, ""),
+            size(sizes.get(one.id, 0)),
         )
     out.print(table)
+    total = sum(sizes.get(one, 0) for one in {one.id for one in found})
+    words.print(f"{len(found)} snapshots, {size(total)} that nothing else has", markup=False)
 
 
 @snapshot.command()
@@ -93,11 +101,13 @@ def push(*, image: str, target: str) -> None:
 @click.option(
     "--older-than", metavar="TIME", default="14d", show_default=True, help="Remove what was made longer ago than this."
 )
+@click.option("--max-size", metavar="SIZE", help="Remove the oldest until the rest has no more of its own: 10G, 500M.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
-def prune(*, older_than: str, dry_run: bool) -> None:
+def prune(*, older_than: str, max_size: str | None, dry_run: bool) -> None:
     """Remove old snapshots of this seat, by their labels; what a machine uses stays."""
     age = timedelta(seconds=seconds("--older-than", older_than))
-    gone = production_images.prune(connect(), age, dry_run=dry_run)
+    limit = None if max_size is None else byte_count("--max-size", max_size)
+    gone = production_images.prune(connect(), age, limit=limit, dry_run=dry_run)
     for name in gone:
         out.print(f"{'would remove' if dry_run else 'removed'} {name}", markup=False)
     if not gone:

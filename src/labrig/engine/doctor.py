@@ -86,13 +86,22 @@ def _disk(facts: engine.EngineFacts) -> Finding:
     return Finding("disk", "ok", found)
 
 
-def _watches(limit: Path) -> Iterator[Finding]:
-    """Tell how many machines can run at once before units of systemd fail for want of an inotify instance."""
+def machines_at_once(limit: Path = WATCHES_LIMIT) -> int | None:
+    """Return how many machines can run at once before units of systemd fail for want of an inotify instance.
+
+    None where that cannot be seen from here, since the engine is on another system.
+    """
     try:
-        instances = int(limit.read_text(encoding="ascii"))
+        return int(limit.read_text(encoding="ascii")) // WATCHES_OF_A_MACHINE
     except (OSError, ValueError):
-        return  # The engine is on another system, whose limits cannot be seen from here.
-    machines = instances // WATCHES_OF_A_MACHINE
+        return None
+
+
+def _watches(limit: Path) -> Iterator[Finding]:
+    machines = machines_at_once(limit)
+    if machines is None:
+        return
+    instances = limit.read_text(encoding="ascii").strip()
     found = f"{instances} inotify instances for each user, enough for about {machines} machines at once"
     if machines < NEEDED_MACHINES:
         yield Finding("inotify", "warning", found, f"sysctl -w {_setting(limit)}=1024, and a file in /etc/sysctl.d")

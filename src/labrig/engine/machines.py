@@ -87,6 +87,7 @@ class MachineSpec:
         hostname: What it calls itself, the same on every path.
         command: None boots the image's init, or idles where it has none.
         networks: Docker network names with the aliases that the machine has there; empty is the default bridge.
+        addresses: The IPv4 address that the machine asks for on a network; elsewhere the engine chooses.
         extra: Further keyword arguments of Docker's container creation, such as ``dns`` or ``shm_size``.
     """
 
@@ -100,6 +101,7 @@ class MachineSpec:
     volumes: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=dict)
     network_mode: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -193,7 +195,10 @@ class Machine:
             elif spec.networks:
                 host["network"] = next(iter(spec.networks))
                 host["networking_config"] = {
-                    host["network"]: client.api.create_endpoint_config(aliases=list(spec.networks[host["network"]]))
+                    host["network"]: client.api.create_endpoint_config(
+                        aliases=list(spec.networks[host["network"]]),
+                        ipv4_address=spec.addresses.get(host["network"]),
+                    )
                 }
             options = {key: value for key, value in {**spec.extra, **host}.items() if value is not None}
             made = client.containers.create(
@@ -208,7 +213,9 @@ class Machine:
                 **options,
             )
             for network in list(spec.networks)[1:]:
-                client.networks.get(network).connect(made, aliases=list(spec.networks[network]))
+                client.networks.get(network).connect(
+                    made, aliases=list(spec.networks[network]), ipv4_address=spec.addresses.get(network)
+                )
             if boots:
                 made.put_archive("/etc", _machine_id(spec.hostname))
             made.start()

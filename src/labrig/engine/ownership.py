@@ -134,28 +134,40 @@ def new_run_id() -> str:
 class RunLock:
     """Shows other processes of this seat that a run is alive, for as long as this process lives.
 
-    The kernel releases the lock when the process ends, however it ends, so nothing can go stale.
+    The kernel releases the lock when the process ends, however it ends, so nothing can go stale. A run that is
+    ``shared`` by several processes is alive as long as one of them is.
     """
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, *, shared: bool = False) -> None:
         self._path = _lock_path(run)
+        # Whoever asks at this moment whether a run is alive holds its lock; the next moment it is to be had.
+        self._kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB
+        self._shared = shared
         self._file: IO[str] | None = None
 
     def __enter__(self) -> Self:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            if self._path.parent.stat().st_uid != os.getuid():
+                raise EnvironmentFailed(f"{self._path.parent} belongs to somebody else", hint="remove it")
             self._file = self._path.open("w")
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._file, self._kind)
         except OSError as error:
             raise EnvironmentFailed(
-                f"cannot write {self._path}: {error.strerror}", hint="set LABRIG_CACHE to a folder that can be written"
+                f"cannot write {self._path}: {error.strerror}", hint="make /tmp a folder that can be written"
             ) from error
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._path.unlink(missing_ok=True)
+        if not self._shared:
+            self._path.unlink(missing_ok=True)
         if self._file is not None:
             self._file.close()
+
+
+def forget(run: str) -> None:
+    """Remove what a shared run leaves on the disk, once nothing of it is there any more."""
+    _lock_path(run).unlink(missing_ok=True)
 
 
 def is_alive(run: str) -> bool:
@@ -172,12 +184,14 @@ def is_alive(run: str) -> bool:
 
 def is_orphan(ownership: Ownership) -> bool:
     """Tell whether an object may be swept: its time is over, or its run is known to be dead and nobody keeps it."""
+    mine = bool(ownership.run) and ownership.seat == here()
     if ownership.expired():
-        return True
-    if ownership.keep or not ownership.run or ownership.kind not in PASSING_KINDS:
+        return not (mine and is_alive(ownership.run))
+    if ownership.keep or ownership.kind not in PASSING_KINDS:
         return False
-    return ownership.seat == here() and not is_alive(ownership.run)
+    return mine and not is_alive(ownership.run)
 
 
 def _lock_path(run: str) -> Path:
-    return cache_directory() / "runs" / f"{run}.lock"
+    # In one place for all runs of a user, whatever their variables: one that does not see another's lock sweeps it.
+    return Path("/tmp") / f"labrig-{os.getuid()}" / f"{run}.lock"  # noqa: S108  # the folder is checked

@@ -104,3 +104,13 @@ def sweep(client: DockerClient) -> list[Owned]:
     with contextlib.suppress(requests.RequestException):
         return remove(client, orphans(client))
     return []
+
+
+def remove_image(client: DockerClient, name: str) -> None:
+    """Take a name from an image; what a machine uses, or somebody else has removed, stays as it is."""
+    with engine_errors(f"remove image {name}"), contextlib.suppress(NotFound):
+        try:
+            client.api.remove_image(name, force=False)
+        except APIError as error:
+            if error.status_code != 409:
+                raise

@@ -213,6 +213,11 @@ def across(
     return differences, ignored, compared
 
 
+def alike(one: Mapping[str, State], other: Mapping[str, State]) -> bool:
+    """Return whether machines at one moment are what they were at another, but for what rules set aside."""
+    return one.keys() == other.keys() and not across(one, other, rules=ONE_MACHINE_RULES)[0]
+
+
 def tasks_on(difference: Difference, tasks: Iterable[Ended], host: str | None = None) -> tuple[dict[str, Any], ...]:
     """Return the tasks that name what differs: its path, its package, its unit or its account.
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -40,6 +40,7 @@ class Configuration(BaseModel):
         production: A git ref or an image: production's state.
         main: The branch that production is deployed from.
         images: Image names, or patterns of them, that a scenario has, with the image to use instead.
+        matrix: Image names, or patterns of them, with the images that a proof of all scenarios uses in turn.
         timeout: How long a path may take.
         restart: Whether machines are restarted and must be the same after it.
         allowed: Differences that do not count.
@@ -51,6 +52,7 @@ class Configuration(BaseModel):
     production: str | None = None
     main: str | None = None
     images: dict[str, str] = Field(default_factory=dict)
+    matrix: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
     timeout: timedelta = timedelta(minutes=30)
     restart: bool = True
     allowed: tuple[Allowed, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
@@ -18,16 +19,34 @@ def render(verdict: Verdict) -> str:
         suite = SubElement(
             root, "testsuite", name=path or "both", tests=str(len(checks)), time=f"{sum(c.seconds for c in checks):.3f}"
         )
-        for result, attribute in (("fail", "failures"), ("error", "errors"), ("skip", "skipped")):
-            suite.set(attribute, str(sum(check.result == result for check in checks)))
-        for check in checks:
-            _case(suite, check, verdict)
+        _fill(suite, checks, verdict, f"{verdict.project}.{verdict.scenario}")
+    return _text(root)
+
+
+def render_several(verdicts: Mapping[str, Verdict]) -> str:
+    """Return the document of several proofs, a suite each, by what they are called."""
+    root = Element("testsuites", name="labrig prove --all")
+    for name, verdict in verdicts.items():
+        checks = list(verdict.checks)
+        suite = SubElement(root, "testsuite", name=name, tests=str(len(checks)), time=f"{verdict.seconds:.3f}")
+        # Readers take a class's name apart at its dots, and show the parts as folders.
+        _fill(suite, checks, verdict, name.replace(".", "_").replace("/", "."))
+    return _text(root)
+
+
+def _text(root: Element) -> str:
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _case(suite: Element, check: Check, verdict: Verdict) -> None:
-    name = f"{verdict.project}.{verdict.scenario}.{check.path or 'both'}"
+def _fill(suite: Element, checks: Sequence[Check], verdict: Verdict, name: str) -> None:
+    for result, attribute in (("fail", "failures"), ("error", "errors"), ("skip", "skipped")):
+        suite.set(attribute, str(sum(check.result == result for check in checks)))
+    for check in checks:
+        _case(suite, check, verdict, f"{name}.{check.path or 'both'}")
+
+
+def _case(suite: Element, check: Check, verdict: Verdict, name: str) -> None:
     case = SubElement(suite, "testcase", classname=name, name=check.name, time=f"{check.seconds:.3f}")
     tags = {"fail": "failure", "error": "error", "skip": "skipped"}
     if check.result in tags:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from labrig.prove import allowed
-from labrig.prove.verdict import CheckName, Question, Result, Verdict
+from labrig.prove.verdict import CheckName, Decision, Question, Result, Verdict
 
 
 def meaning(verdict: Verdict) -> str:
@@ -25,6 +26,19 @@ def meaning(verdict: Verdict) -> str:
         said = f"; so far: {'; '.join(statements)}" if statements else ""
         return f"no verdict: {_first_line(unanswered)}{said}"
     return "; ".join(statements)
+
+
+def summary(verdicts: Sequence[Verdict]) -> str:
+    """Return the last line of several proofs: how many are what.
+
+    For example ``safe in each of 5 proofs``, or ``1 disproved, 1 error, 3 proven``.
+    """
+    counts = Counter(verdict.decision for verdict in verdicts)
+    if counts["proven"] == len(verdicts):
+        return "safe in the one proof" if len(verdicts) == 1 else f"safe in each of {len(verdicts)} proofs"
+    order: tuple[Decision, ...] = ("disproved", "error", "proven")
+    said = {"error": "errors" if counts["error"] > 1 else "error"}
+    return ", ".join(f"{counts[one]} {said.get(one, one)}" for one in order if counts[one])
 
 
 def _statements(verdict: Verdict) -> list[str]:

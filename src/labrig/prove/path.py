@@ -12,18 +12,21 @@ from labrig import clock
 from labrig.ansible import playbook, requirements, workspace
 from labrig.ansible.events import Ended, Event, Started
 from labrig.ansible.playbook import PlaybookRun
+from labrig.ansible.reads import Reads
 from labrig.ansible.scenario import Scenario
 from labrig.ansible.workspace import Workspace
 from labrig.engine.client import START_ENGINE, is_answering
 from labrig.engine.machines import Machine, MountedFiles
 from labrig.errors import EnvironmentFailed
-from labrig.prove import checks, platforms, verification
+from labrig.prove import archives, checks, platforms, verification
 from labrig.prove.allowed import Allowed
+from labrig.prove.archives import Archive
 from labrig.prove.attribution import Entries, On, Watched
 from labrig.prove.failures import environment_failure
 from labrig.prove.run import Run, Say
-from labrig.prove.verdict import Check, Finding, Ignored, PathName, Ran
+from labrig.prove.verdict import Check, CheckName, Finding, Ignored, PathName, Ran
 from labrig.prove.watching import Watcher
+from labrig.session.served import Served, busy
 from labrig.state import capture
 from labrig.state.model import State
 from labrig.state.secrets import masked
@@ -67,6 +70,7 @@ class Outcome:
         logs: What was printed, by file name.
         ran: Its steps and all their tasks, with their times.
         taken: The path itself, whose machines can still be looked at.
+        looked: What decided it; None where it was not taken to its end.
     """
 
     path: PathName
@@ -78,6 +82,28 @@ class Outcome:
     logs: Mapping[str, Path]
     ran: tuple[Ran, ...] = ()
     taken: PathTaken | None = None
+    looked: Looked | None = None
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a path hangs on.
+
+    Attributes:
+        deployment: What the playbooks looked at that deploy.
+        tests: What the tests looked at.
+        tasks: All that ran.
+        archives: The apt archives that its machines saw.
+        settled: The states after the second deployment.
+        untouched: The tests left the machines as they were.
+    """
+
+    deployment: Reads
+    tests: Reads
+    tasks: tuple[Ended, ...]
+    archives: tuple[Archive, ...]
+    settled: States
+    untouched: bool
 
 
 @dataclass(frozen=True)
@@ -91,6 +117,7 @@ class Terms:
         restart: Whether machines are restarted at the end.
         allowed: The differences that the project allows today.
         began: When the proof began, in seconds since 1970.
+        fingerprints: The key by which secrets in states are told apart; empty for states that are like stored ones.
     """
 
     scenario: Scenario
@@ -100,6 +127,7 @@ class Terms:
     restart: bool
     allowed: tuple[Allowed, ...] = ()
     began: float = 0.0
+    fingerprints: str = capture.FINGERPRINT_KEY
 
 
 class PathTaken:
@@ -117,6 +145,10 @@ class PathTaken:
         self._machines: list[Machine] = []
         self._steps: list[tuple[str, float]] = []
         self._ran: list[Ran] = []
+        self._tasks: list[Ended] = []
+        self._reads: dict[str, Reads] = {}
+        self._served: list[Served] = []
+        self._tested = 0.0
         self._deadline = clock.monotonic() + terms.timeout
 
     def take(self) -> Outcome:
@@ -138,26 +170,69 @@ class PathTaken:
         )
         self._answer(idempotent)
 
-        self._step("verify")
-        verified = verification.verify(
-            space, self._name, self._run.processes, self._deadline, lambda step, path: self._play(space, step, path)
-        )
-        self._answer(verified)
-        if (space.folder / verification.LOG).exists():
-            self._logs[f"{self._name}-{verification.LOG}"] = space.folder / verification.LOG
-
+        verified = self._verify(space)
+        # Tests may leave something; a restart is not to blame for that.
+        tested = again if verified.result == "skip" else self._capture()
         if self._terms.restart:
-            # Tests may leave something; a restart is not to blame for that.
-            survived, lost, more = self._survives_restart(again if verified.result == "skip" else self._capture())
+            survived, lost, more = self._survives_restart(tested)
             self._answer(survived)
             findings += lost
             ignored += more
         else:
             self._answer(Check("survives-restart", self._name, "skip", "left out as asked"))
+        looked = self._looked(space, again, tested)
         self._step("done")
         return Outcome(
-            self._name, tuple(self._checks), deployed, findings, ignored, first.tasks, self._logs, self._times(), self
+            self._name,
+            tuple(self._checks),
+            deployed,
+            findings,
+            ignored,
+            first.tasks,
+            self._logs,
+            self._times(),
+            self,
+            looked,
         )
+
+    def verify_again(self, known: States, answered: Mapping[CheckName, Check]) -> Outcome | None:
+        """Take the path from machines that were deployed before, of which only the tests are to be run.
+
+        Args:
+            known: The states that the machines must have.
+            answered: What was answered of them before, by the checks' names.
+
+        Returns:
+            What came of it; None where the machines are not what they were.
+        """
+        space = self._boot()
+        settled = self._capture()
+        if not checks.alike(known, settled):
+            return None
+        for name in ("deploys", "idempotent"):
+            self._answer(answered[name])
+        verified = self._verify(space)
+        tested = settled if verified.result == "skip" else self._capture()
+        findings: tuple[Finding, ...] = ()
+        ignored: tuple[Ignored, ...] = ()
+        looked = self._looked(space, known, tested)
+        if looked.untouched:
+            # What a restart does to these machines is known.
+            self._answer(answered["survives-restart"])
+        elif self._terms.restart:
+            survived, findings, ignored = self._survives_restart(tested)
+            self._answer(survived)
+        else:
+            self._answer(Check("survives-restart", self._name, "skip", "left out as asked"))
+        self._step("done")
+        return Outcome(
+            self._name, tuple(self._checks), known, findings, ignored, (), self._logs, self._times(), self, looked
+        )
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """The machines that the path was taken with."""
+        return tuple(self._machines)
 
     def deploy(self) -> Outcome:
         """Take the path no further than its first deployment; of its checks only ``deploys`` is answered."""
@@ -252,6 +327,26 @@ class PathTaken:
         requirements.check(space)
         return space
 
+    def _verify(self, space: Workspace) -> Check:
+        self._step("verify")
+        verified = verification.verify(
+            space, self._name, self._run.processes, self._deadline, lambda step, path: self._play(space, step, path)
+        )
+        self._tested = verification.tests_seconds(space)
+        self._answer(verified)
+        if (space.folder / verification.LOG).exists():
+            self._logs[f"{self._name}-{verification.LOG}"] = space.folder / verification.LOG
+        return verified
+
+    def _looked(self, space: Workspace, settled: States, tested: States) -> Looked:
+        tests = self._reads.pop("verify", Reads()) | verification.looked_at(space)
+        deployment = Reads()
+        for one in self._reads.values():
+            deployment |= one
+        seen = {archive for machine in self._machines for archive in archives.seen(machine)}
+        untouched = tested is settled or checks.alike(settled, tested)
+        return Looked(deployment, tests, tuple(self._tasks), tuple(seen), settled, untouched)
+
     def _deployment(self, space: Workspace) -> tuple[PlaybookRun, str]:
         """Prepare and deploy, and answer ``deploys``; return the last run, and why the path ends with it if it does."""
         playbooks = self._terms.scenario.playbooks
@@ -272,12 +367,15 @@ class PathTaken:
         self._step(step)
         left = max(1.0, self._deadline - clock.monotonic())
         processes = self._run.processes
-        with self._run.sessions(space):
+        with self._run.sessions(space) as broker:
             done = playbook.run(
                 space, playbook_path, name=step, processes=processes, timeout=left, again=again, on_event=on_event
             )
+        self._served += broker.served if broker else []
         self._logs[f"{self._name}-{step}.log"] = done.log
         self._ran += [self._task_ran(step, task) for task in done.tasks]
+        self._reads[step] = self._reads.get(step, Reads()) | done.reads
+        self._tasks += done.tasks
         if not done.ok:
             failure = environment_failure(done, space) or self._lost()
             if failure is not None:
@@ -308,7 +406,7 @@ class PathTaken:
         owners = platforms.owners({one.name: one.addresses() for one in self._machines}, former)
         own = [address for address, name in owners.items() if name == machine.name]
         others = {address: name for address, name in owners.items() if name != machine.name}
-        return capture.request(own_addresses=own, peers=others, key=capture.FINGERPRINT_KEY)
+        return capture.request(own_addresses=own, peers=others, key=self._terms.fingerprints)
 
     def _survives_restart(self, before: States) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...]]:
         self._step("restart")
@@ -353,12 +451,26 @@ class PathTaken:
 
     def _task_ran(self, step: str, task: Ended) -> Ran:
         began = task.began - self._terms.began
-        return Ran(self._name, step, task.host, task.task, task.role, task.path, task.result, began, task.seconds)
+        container = next((one.container for one in self._machines if one.name == task.host), "")
+        inside = self._inside(began, task.seconds, container)
+        return Ran(
+            self._name, step, task.host, task.task, task.role, task.path, task.result, began, task.seconds, inside
+        )
+
+    def _inside(
+        self, began: float, seconds: float, container: str | None = None, *, tests: float = 0.0
+    ) -> float | None:
+        """Return how long commands and tests ran meanwhile; None where no session did, so that nobody knows."""
+        if not self._served:
+            return None
+        start = began + self._terms.began
+        return busy(self._served, start, start + seconds, container) + tests
 
     def _times(self) -> tuple[Ran, ...]:
         """Return the steps, each lasting until the next one begins, and the tasks, in the order of time."""
         spans = [
-            Ran(self._name, step, "", "", None, "", "", began, after - began)
+            Ran(self._name, step, "", "", None, "", "", began, after - began, inside)
             for (step, began), (_, after) in pairwise(self._steps)
+            for inside in [self._inside(began, after - began, tests=self._tested if step == "verify" else 0.0)]
         ]
         return tuple(sorted([*spans, *self._ran], key=lambda one: one.began))

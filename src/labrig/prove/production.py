@@ -131,19 +131,20 @@ def source(
     A commit from before the scenario existed is deployed with HEAD's scenario.
     """
     project = repository.export(chosen.commit, folder)
+    tree = folder / repository.root.name
     images = {platform.name: image_of(platform.image) for platform in scenario.platforms}
     if scenario.file is None:
         playbook = project / scenario.playbooks["converge"].relative_to(scenario.project)
         if not playbook.is_file():
             raise UsageError(f"{playbook.relative_to(project)} does not exist in {chosen.ref} ({chosen.commit[:12]})")
         former = scenarios.of_playbook(project, playbook, scenario.platforms[0].image)
-        return Source(chosen.ref, chosen.commit, former, images)
+        return Source(chosen.ref, chosen.commit, former, images, tree)
     file = project / scenario.file.resolve().relative_to(scenario.project)
     if not file.is_file():
         _copy_scenario(scenario, project)
     former = scenarios.load(project, file, environment)
     # Production's machines are compared with HEAD's, so they are HEAD's machines.
-    return Source(chosen.ref, chosen.commit, dataclasses.replace(former, platforms=scenario.platforms), images)
+    return Source(chosen.ref, chosen.commit, dataclasses.replace(former, platforms=scenario.platforms), images, tree)
 
 
 def _copy_scenario(scenario: Scenario, project: Path) -> None:

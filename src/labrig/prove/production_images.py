@@ -18,6 +18,7 @@ from labrig.prove.production import FromRef
 from labrig.prove.proof import Options
 from labrig.prove.repository import Repository
 from labrig.prove.run import Run, Say
+from labrig.prove.store import Store
 from labrig.prove.verdict import Production
 
 REPOSITORY = "labrig/production"
@@ -69,7 +70,7 @@ def build(
             lambda image: platforms.image_for(image, substitutions),
         )
         timeout = options.timeout or settings.timeout.total_seconds()
-        found = snapshots.build(run, source, scenario.project, environment, timeout=timeout, say=say)
+        found, _ = snapshots.build(run, source, scenario.project, environment, timeout=timeout, say=say, store=Store())
         for name, snapshot in found.items():
             repository_name, _, version = (
                 names[name].rpartition(":") if ":" in names[name].rsplit("/", 1)[-1] else (names[name], "", "latest")
@@ -104,14 +105,18 @@ def push(client: DockerClient, image: str, target: str, say: Callable[[str], Non
             client.api.remove_image(f"{name}:{version}", noprune=True)
 
 
-def prune(client: DockerClient, age: timedelta, *, dry_run: bool) -> list[str]:
-    """Remove this seat's snapshots that were made longer ago than ``age``; return their names."""
+def prune(client: DockerClient, age: timedelta, *, limit: int | None, dry_run: bool) -> list[str]:
+    """Remove this seat's snapshots that were made longer ago than ``age``, or are too much; return their names.
+
+    ``limit`` is how many bytes of their own the others may have together.
+    """
+    much = set() if limit is None else {one.image for one in snapshots.beyond(client, limit)}
     old = [
         thing
         for thing in sweep.find(client)
         if thing.ownership.kind == "snapshot"
         and thing.ownership.seat == ownership.here()
-        and _older(thing.ownership.created, age)
+        and (_older(thing.ownership.created, age) or thing.name in much)
     ]
     return [thing.name for thing in (old if dry_run else sweep.remove(client, old))]
 

@@ -1,28 +1,28 @@
-"""The proof: both paths at once, then the comparison, then the verdict."""
+"""The proof: what is asked, what the store knows of it, and the verdict."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from labrig import clock
 from labrig.ansible import scenario as scenarios
-from labrig.ansible.events import Ended
 from labrig.ansible.scenario import Scenario
+from labrig.engine.client import connect
 from labrig.engine.machines import require_image
 from labrig.errors import EnvironmentFailed, LabrigError, UsageError
-from labrig.prove import allowed, checks, configuration, explaining, platforms, production, snapshots
+from labrig.prove import allowed, checks, configuration, platforms, production, snapshots
+from labrig.prove.attempt import Answers, Attempt, Audit, OnCheck, of_store, words_of
 from labrig.prove.configuration import Configuration
-from labrig.prove.explaining import Before
-from labrig.prove.path import Outcome, PathTaken, Start, States, Terms
-from labrig.prove.production import Chosen, FromImages
+from labrig.prove.path import Terms
 from labrig.prove.repository import NO_HEAD, Repository
+from labrig.prove.reuse import Found, Reuse
 from labrig.prove.run import Run, Say
-from labrig.prove.snapshots import Snapshot, Source
-from labrig.prove.verdict import PATHS, Check, Finding, Ignored, PathName, Ran, Verdict
+from labrig.prove.store import Store
+from labrig.prove.verdict import PATHS, Check, Verdict
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ class Options:
     timeout: float | None = None
     restart: bool | None = None
     explain: bool = True
+    cache: bool = True
+    audit: bool = False
+    max_age: timedelta = snapshots.FRESH_FOR
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,17 @@ class Proven:
     Attributes:
         logs: The folder of all that was said; None for a proof that went well.
         machines: The containers that were kept.
+        found: What the store knew of it.
+        outside: Why it will be proven anew next time although nothing may have changed.
+        audit: What was found of the stored proof that would have answered; None where there is none, or none was asked.
     """
 
     verdict: Verdict
     logs: Path | None
     machines: tuple[str, ...]
-
-
-OnCheck = Callable[[Check], None]
-ImageOf = Callable[[str], str]
+    found: Found = field(default_factory=Found)
+    outside: tuple[str, ...] = ()
+    audit: Audit | None = None
 
 
 def load(options: Options, environment: Mapping[str, str]) -> tuple[Scenario, Configuration]:
@@ -116,7 +121,6 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
         KeyboardInterrupt: The user asked to stop; everything is removed.
     """
     began = clock.monotonic()
-    today = clock.now().date()
     scenario, settings = load(options, environment)
     held = terms(options, scenario, settings, environment)
     substitutions = {**settings.images, **options.images}
@@ -125,38 +129,78 @@ def prove(options: Options, environment: Mapping[str, str], *, say: Say, on_chec
         return platforms.image_for(image, substitutions)
 
     repository = Repository.of(scenario.project)
-    project = scenario.project.name
-    with Run(project, keep=options.keep) as run:
+    with contextlib.closing(connect()) as client:
         chosen = production.choose(
-            run.client,
+            client,
             scenario,
             repository,
             asked=options.production,
             configured=settings.production,
             main=settings.main,
         )
-        outcome = _Proof(
-            run, chosen, repository, held, image_of=image_of, say=say, on_check=on_check, explain=options.explain
-        ).take()
-        verdict = Verdict(
-            project=project,
-            scenario=scenario.name,
-            platform=", ".join(image_of(platform.image) for platform in scenario.platforms),
-            head=repository.head() if repository else NO_HEAD,
-            production=chosen.production,
-            seconds=clock.monotonic() - began,
-            checks=outcome.checks,
-            findings=outcome.findings,
-            compared=outcome.compared,
-            ignored=outcome.ignored,
-            notes=(*allowed.notes(settings.allowed, today, outcome.checks, outcome.ignored), *outcome.notes),
-            ran=outcome.ran,
-        )
-        logs = run.save_logs(outcome.logs) if verdict.decision != "proven" else None
-        return Proven(verdict, logs, tuple(machine.container for machine in run.machines) if options.keep else ())
+        images = {platform.name: image_of(platform.image) for platform in scenario.platforms}
+        for image in dict.fromkeys(images.values()):
+            require_image(client, image)
+        reuse = Reuse(client, held, repository, chosen, images, Store())
+        found = reuse.find(options.max_age) if options.cache or options.audit else Found()
+
+        def verdict_of(answers: Answers, made: datetime | None = None) -> Verdict:
+            noted = allowed.notes(settings.allowed, clock.now().date(), answers.checks, answers.ignored)
+            return Verdict(
+                project=scenario.project.name,
+                scenario=scenario.name,
+                platform=", ".join(images.values()),
+                head=repository.head() if repository else NO_HEAD,
+                production=chosen.production,
+                seconds=clock.monotonic() - began,
+                checks=answers.checks,
+                findings=answers.findings,
+                compared=answers.compared,
+                ignored=answers.ignored,
+                notes=(*noted, *answers.notes),
+                ran=answers.ran,
+                cached=made is not None,
+                made=made or clock.now(),
+            )
+
+        if found.whole is not None and found.whole.answer is not None and not (options.audit or options.keep):
+            answers = of_store(found.whole.answer)
+            for check in answers.checks:
+                on_check(check)
+            return Proven(verdict_of(answers, found.whole.made), None, (), found)
+        with Run(scenario.project.name, keep=options.keep) as run:
+            proof = Attempt(
+                run,
+                chosen,
+                repository,
+                held,
+                reuse,
+                images=images,
+                image_of=image_of,
+                say=say,
+                on_check=on_check,
+                explain=options.explain,
+                max_age=options.max_age if options.cache and not options.audit else timedelta(0),
+            )
+            known = None if options.audit or options.keep else found.deployed
+            answers = proof.take(known)
+            verdict = verdict_of(answers)
+            audit = None
+            if options.audit and found.whole is not None:
+                audit = proof.audit(found.whole, verdict)
+            outside: tuple[str, ...] = ()
+            if verdict.decision == "proven" and not options.keep:
+                try:
+                    outside = proof.store(verdict)
+                except (EnvironmentFailed, OSError) as error:
+                    # What was proven is proven.
+                    outside = (f"it could not be stored: {words_of(error)}",)
+            logs = run.save_logs(answers.logs) if verdict.decision != "proven" else None
+            kept = tuple(machine.container for machine in run.machines) if options.keep else ()
+            return Proven(verdict, logs, kept, found, outside, audit)
 
 
-def unanswered(options: Options, error: EnvironmentFailed) -> Verdict:
+def unanswered(options: Options, error: LabrigError) -> Verdict:
     """Return the verdict of a proof that could not even start."""
     project = options.project.resolve()
     try:
@@ -175,206 +219,3 @@ def unanswered(options: Options, error: EnvironmentFailed) -> Verdict:
         seconds=0.0,
         checks=tuple(found),
     )
-
-
-@dataclass(frozen=True)
-class _Answers:
-    checks: tuple[Check, ...]
-    findings: tuple[Finding, ...]
-    ignored: tuple[Ignored, ...]
-    compared: int
-    logs: Mapping[str, Path]
-    ran: tuple[Ran, ...]
-    notes: tuple[str, ...]
-
-
-class _Proof:
-    """The two paths of one proof, and what comes of them."""
-
-    def __init__(
-        self,
-        run: Run,
-        chosen: Chosen,
-        repository: Repository | None,
-        terms: Terms,
-        *,
-        image_of: ImageOf,
-        say: Say,
-        on_check: OnCheck,
-        explain: bool,
-    ) -> None:
-        self._run = run
-        self._chosen = chosen
-        self._repository = repository
-        self._terms = terms
-        self._image_of = image_of
-        self._say = say
-        self._on_check = on_check
-        self._explain = explain
-        # Where the upgrade path begins; known once production's snapshots are.
-        self._production = Start("upgrade", {})
-        self._source: Source | None = None
-        self._before: Before | None = None
-        self._notes: list[str] = []
-
-    def take(self) -> _Answers:
-        """Take both paths at once and compare what they led to."""
-        images = self._images()
-        for image in dict.fromkeys(images.values()):
-            require_image(self._run.client, image)
-        with ThreadPoolExecutor(max_workers=len(PATHS), thread_name_prefix="path") as pool:
-            futures: dict[PathName, Future[Outcome]] = {
-                "fresh": pool.submit(self._own, lambda: self._path(Start("fresh", images))),
-                "upgrade": pool.submit(self._own, self._upgrade),
-            }
-            try:
-                wait(futures.values(), return_when=FIRST_EXCEPTION)
-                if any(future.done() and future.exception() for future in futures.values()):
-                    # Nothing will be proven any more: what the other path finds would come too late.
-                    self._run.cancel()
-            except KeyboardInterrupt:
-                self._run.cancel()
-                raise
-        return self._answers(futures)
-
-    def _own(self, take: Callable[[], Outcome]) -> Outcome:
-        try:
-            return take()
-        except EnvironmentFailed:
-            # What fails once the run was stopped, fails because of that: its machines are gone.
-            self._run.check()
-            raise
-
-    def _path(self, start: Start) -> Outcome:
-        return PathTaken(self._run, self._terms, start, self._say, self._on_check).take()
-
-    def _upgrade(self) -> Outcome:
-        began = clock.now().timestamp() - self._terms.began
-        found = self._production_snapshots()
-        seconds = clock.now().timestamp() - self._terms.began - began
-        prepared = snapshots.preparation(self._terms.scenario)
-        self._production = Start(
-            "upgrade",
-            images={name: snapshot.image for name, snapshot in found.items()},
-            mounted={name: snapshot.mounted for name, snapshot in found.items() if snapshot.mounted},
-            # Both paths stand on the same ground: what was prepared otherwise, or elsewhere, is prepared again.
-            prepare=any(snapshot.prepared != prepared for snapshot in found.values()),
-        )
-        outcome = self._path(self._production)
-        made = Ran("upgrade", "production", "", "", None, "", "", began, seconds)
-        return dataclasses.replace(outcome, ran=(made, *outcome.ran))
-
-    def _production_snapshots(self) -> Mapping[str, Snapshot]:
-        chosen = self._chosen
-        if isinstance(chosen, FromImages):
-            return chosen.snapshots
-        assert self._repository is not None  # noqa: S101  # a ref is of a repository
-        terms = self._terms
-        folder = self._run.folder / "production-tree"
-        source = production.source(chosen, terms.scenario, self._repository, folder, terms.environment, self._image_of)
-        self._source = source
-        return snapshots.build(self._run, source, terms.origin, terms.environment, timeout=terms.timeout, say=self._say)
-
-    def _answers(self, futures: Mapping[PathName, Future[Outcome]]) -> _Answers:
-        found: list[Check] = []
-        findings: list[Finding] = []
-        ignored: list[Ignored] = []
-        logs: dict[str, Path] = {}
-        ran: list[Ran] = []
-        outcomes: dict[PathName, Outcome] = {}
-        failure = self._failure(futures)
-        for path, future in futures.items():
-            if future.exception() is None:
-                outcomes[path] = future.result()
-                found += future.result().checks
-                findings += future.result().findings
-                ignored += future.result().ignored
-                logs.update(future.result().logs)
-                ran += future.result().ran
-            else:
-                own = future.exception() is failure
-                reason = _words(failure) if own else "stopped: the other path could not be taken"
-                found.append(Check("deploys", path, "error" if own else "skip", reason))
-                found += checks.skipped(path, {"deploys"}, "the path could not be taken")
-        same, more, hidden, compared = self._same_state(outcomes)
-        self._on_check(same)
-        summed = _summed([*ignored, *hidden])
-        explained = self._explained((*findings, *more), outcomes)
-        return _Answers((*found, same), explained, summed, compared, logs, tuple(ran), tuple(self._notes))
-
-    def _failure(self, futures: Mapping[PathName, Future[Outcome]]) -> BaseException | None:
-        """Return what ended the proof: the first error that is no consequence of stopping the other path."""
-        errors = [error for error in (future.exception() for future in futures.values()) if error is not None]
-        for error in errors:
-            if not isinstance(error, LabrigError):
-                raise error
-            if isinstance(error, UsageError):
-                raise error
-        return next((error for error in errors if isinstance(error, EnvironmentFailed)), errors[0] if errors else None)
-
-    def _same_state(
-        self, outcomes: Mapping[PathName, Outcome]
-    ) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...], int]:
-        states = {path: outcome.deployed for path, outcome in outcomes.items() if outcome.deployed is not None}
-        missing = [path for path in PATHS if path not in states]
-        if missing:
-            reason = f"there is no state of {' and '.join(missing)} to compare"
-            return Check("same-state", None, "skip", reason), (), (), 0
-        self._say("both", "compare", "")
-        began = clock.monotonic()
-        tasks: dict[PathName, tuple[Ended, ...]] = {path: outcome.tasks for path, outcome in outcomes.items()}
-        return checks.same_state(
-            states["fresh"],
-            states["upgrade"],
-            tasks,
-            lambda: clock.monotonic() - began,
-            self._look_at_production,
-            allowances=self._terms.allowed,
-        )
-
-    def _look_at_production(self) -> States | None:
-        """Return production's states before the upgrade; None if they cannot be had, which only makes words vaguer."""
-        start = dataclasses.replace(self._production, machines="production-before")
-        taken = PathTaken(self._run, self._terms, start, lambda *_: None, self._on_check)
-        try:
-            self._before = Before(taken.look(), taken)
-        except EnvironmentFailed as error:
-            reason = "production's state before the upgrade could not be read, so that classes are told without it"
-            self._notes.append(f"{reason}: {error.message}")
-            return None
-        return self._before.states
-
-    def _explained(self, findings: tuple[Finding, ...], outcomes: Mapping[PathName, Outcome]) -> tuple[Finding, ...]:
-        if not findings:
-            return findings
-        known = explaining.Known(
-            outcomes,
-            self._before,
-            fresh=Start("fresh", self._images()),
-            upgrade=self._production,
-            source=self._source,
-            production=self._chosen.production,
-        )
-        try:
-            told, lost = explaining.explained(self._run, self._terms, findings, known, self._say, watch=self._explain)
-        except KeyboardInterrupt:
-            self._run.cancel()
-            raise
-        self._notes += lost
-        return told
-
-    def _images(self) -> dict[str, str]:
-        return {platform.name: self._image_of(platform.image) for platform in self._terms.scenario.platforms}
-
-
-def _words(error: BaseException | None) -> str:
-    if isinstance(error, LabrigError):
-        return error.message + (f" (hint: {error.hint})" if error.hint else "")
-    return str(error)
-
-
-def _summed(ignored: list[Ignored]) -> tuple[Ignored, ...]:
-    counts: dict[tuple[str, str], int] = {}
-    for one in ignored:
-        counts[one.rule, one.reason] = counts.get((one.rule, one.reason), 0) + one.count
-    return tuple(Ignored(rule, reason, count) for (rule, reason), count in sorted(counts.items()))

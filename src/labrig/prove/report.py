@@ -94,12 +94,12 @@ def render(verdict: Verdict, logs: list[str]) -> str:
     Its policy lets a browser run the page's own script, by its hash, and load nothing.
     """
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_visible
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=visible
     )
     environment.filters.update(value=_value, kind=_kind, role=_role, rest=_rest)
-    script = _part("report.js")
+    script = part("report.js")
     grouped = groups(verdict.findings)
-    return environment.from_string(_part("report.html.j2")).render(
+    return environment.from_string(part("report.html.j2")).render(
         verdict=verdict,
         meaning=meaning(verdict),
         checks={(check.name, check.path): check for check in verdict.checks},
@@ -117,7 +117,7 @@ def render(verdict: Verdict, logs: list[str]) -> str:
         logs=logs,
         version=__version__,
         # These two are the page's own, and hold nothing of what was found.
-        style=Markup(_part("report.css")),  # noqa: S704
+        style=Markup(part("report.css")),  # noqa: S704
         script=Markup(script),  # noqa: S704
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
@@ -202,12 +202,13 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _visible(value: Any) -> Any:
+def visible(value: Any) -> Any:
     """Return a text without what a page cannot hold, such as half of a name that is not UTF-8."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return value.translate(_VISIBLE).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _part(name: str) -> str:
+def part(name: str) -> str:
+    """Return a part of the page that is the same for all verdicts."""
     return (resources.files("labrig.prove") / name).read_text(encoding="utf-8")

@@ -55,12 +55,24 @@ class Repository:
             return None
         return self._ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}") or None
 
+    def tree(self, commit: str) -> str:
+        """Return the hash of all files of a commit."""
+        return self._ask("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}") or commit
+
     def like(self, ref: str) -> list[str]:
         """Return branches and tags with names like the given one."""
         names = self._ask(
             "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes"
         ).splitlines()
         return difflib.get_close_matches(ref, names, n=3)
+
+    def files(self, name: str) -> list[Path]:
+        """Return the files of that name in the project's folder and below that git does not ignore, absolute."""
+        listed = _git(
+            ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", f":(glob)**/{name}"], self.project
+        )
+        found = (self.project / path for path in dict.fromkeys(listed.split("\0")) if path)
+        return [path for path in found if path.is_file()]
 
     def released(self, main: str | None = None) -> tuple[str, str]:
         """Return the ref and commit that stand for production: the merge base with main; on main its first parent.

@@ -122,7 +122,7 @@ class Run:
             for one in chosen
         ]
 
-    def sessions(self, space: Workspace) -> AbstractContextManager[object]:
+    def sessions(self, space: Workspace) -> AbstractContextManager[Broker | None]:
         """Open sessions in the machines of a workspace; to be closed before anybody looks at what runs there."""
         return Broker(self.client, space.sessions) if space.sessions else contextlib.nullcontext()
 

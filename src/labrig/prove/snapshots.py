@@ -14,17 +14,22 @@ from typing import IO
 
 from docker import DockerClient
 
-from labrig import __version__, clock
+from labrig import clock
 from labrig.ansible import playbook, workspace
 from labrig.ansible.events import Event, Started
+from labrig.ansible.reads import Reads
 from labrig.ansible.scenario import Scenario
 from labrig.engine import ownership
 from labrig.engine.client import engine_errors, is_full_disk
 from labrig.engine.images import look_up
 from labrig.engine.machines import Machine, MountedFiles, require_image
+from labrig.engine.ownership import Ownership
 from labrig.errors import EnvironmentFailed
+from labrig.prove import archives
 from labrig.prove.failures import failed_tasks, headline, missing_content
+from labrig.prove.inputs import Input, Trace, World, programs
 from labrig.prove.run import Run, Say
+from labrig.prove.store import Store
 
 REPOSITORY = "labrig/snapshot"
 SNAPSHOT = ownership.PREFIX + "snapshot."
@@ -56,12 +61,14 @@ class Source:
         commit: The commit that it stands for.
         scenario: The scenario as it is in that commit's tree.
         images: The base image of each platform.
+        tree: The root of that commit's tree.
     """
 
     ref: str
     commit: str
     scenario: Scenario
     images: Mapping[str, str]
+    tree: Path
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ def preparation(scenario: Scenario) -> str:
 def definition(client: DockerClient, source: Source) -> str:
     """Return the hash of what decides a snapshot: its base images, the commit, the scenario, and labrig itself."""
     facts = {
-        "labrig": __version__,
+        **programs(),
         "commit": source.commit,
         "scenario": source.scenario.name,
         "molecule.yml": source.scenario.text.replace(str(source.scenario.project), "."),
@@ -121,7 +128,7 @@ def find(
     """Return the stored snapshots of a definition, one for each platform, or None if one is missing or too old."""
     found: dict[str, Snapshot] = {}
     for name in platforms_wanted:
-        snapshot = of_image(client, f"{REPOSITORY}:{key}-{_tag(name)}", name)
+        snapshot = of_image(client, f"{REPOSITORY}:{key}-{tag_of(name)}", name)
         if snapshot is None or (max_age is not None and _age(snapshot.labels) > max_age):
             return None
         found[name] = snapshot
@@ -146,25 +153,41 @@ def build(
     *,
     timeout: float,
     say: Say,
-    max_age: timedelta | None = FRESH_FOR,
-) -> dict[str, Snapshot]:
-    """Return the snapshots of a source, deployed now unless they are stored already.
+    store: Store,
+    max_age: timedelta = FRESH_FOR,
+) -> tuple[dict[str, Snapshot], Trace]:
+    """Return the snapshots of a source, deployed now unless they are stored already, and what decided them.
+
+    A stored one is production's state also where its deployment reached outside: what is in production was deployed
+    from what was there then.
 
     Raises:
         EnvironmentFailed: The ref does not deploy: there is no state of production to upgrade from.
     """
     key = definition(run.client, source)
     names = tuple(platform.name for platform in source.scenario.platforms)
+    world = World(source.tree, environment, {}, store.key, archives.published)
     with _one_at_a_time(run, key):
         stored = find(run.client, key, names, max_age=max_age)
-        if stored is not None:
-            return stored
-        return _deploy(run, source, key, origin, environment, timeout, say)
+        trace = store.snapshot(key) if stored is not None else None
+        if stored is not None and trace is not None and next(world.changes(trace), None) is None:
+            return stored, trace
+        made, trace = _deploy(run, source, key, origin, environment, timeout, say, world)
+        store.keep_snapshot(key, trace)
+        return made, trace
 
 
 def _deploy(
-    run: Run, source: Source, key: str, origin: Path, environment: Mapping[str, str], timeout: float, say: Say
-) -> dict[str, Snapshot]:
+    run: Run,
+    source: Source,
+    key: str,
+    origin: Path,
+    environment: Mapping[str, str],
+    timeout: float,
+    say: Say,
+    world: World,
+) -> tuple[dict[str, Snapshot], Trace]:
+    began = clock.now().timestamp()
     step = f"production {source.commit[:12]}"
     say("upgrade", step, "")
     scenario = source.scenario
@@ -184,6 +207,7 @@ def _deploy(
             say("upgrade", step, event.task)
 
     deadline = clock.monotonic() + timeout
+    looked = Reads()
     for name, step in (("prepare", "prepare"), ("converge", "deploy")):
         path = scenario.playbooks.get(name)
         if path is None:
@@ -193,7 +217,11 @@ def _deploy(
             done = playbook.run(space, path, name=step, processes=run.processes, timeout=left, on_event=on_event)
         if not done.ok:
             _raise_not_built(run, space, source, done, step, timeout)
-    return {name: _keep(run, source, key, machine) for name, machine in machines.items()}
+        looked |= done.reads
+    trace = world.trace(looked, own=run.folder, began=began)
+    seen = {archive for machine in machines.values() for archive in archives.seen(machine)}
+    inputs = {**trace.inputs, **{f"archive {one.name}": Input(one.published) for one in seen}}
+    return {name: _keep(run, source, key, machine) for name, machine in machines.items()}, Trace(inputs, trace.outside)
 
 
 def _raise_not_built(
@@ -239,7 +267,7 @@ def _keep(run: Run, source: Source, key: str, machine: Machine) -> Snapshot:
     }
     # Shut down in order, so that databases are whole and what is left in memory is gone.
     machine.stop()
-    tag = f"{key}-{_tag(machine.name)}"
+    tag = f"{key}-{tag_of(machine.name)}"
     identifier = machine.commit(REPOSITORY, tag, labels)
     # It has done its work, even in a run whose machines are kept.
     machine.remove()
@@ -261,6 +289,31 @@ def stored(client: DockerClient) -> list[Snapshot]:
     return sorted(snapshots, key=lambda one: one.labels.get(ownership.CREATED, ""), reverse=True)
 
 
+def own_sizes(client: DockerClient) -> dict[str, int]:
+    """Return how many bytes of each image no other image has, by id: what its removal gives back."""
+    with engine_errors("measure images"):
+        images = client.df()["Images"] or []
+    return {image["Id"]: max(0, image["Size"] - max(0, image["SharedSize"])) for image in images}
+
+
+def beyond(client: DockerClient, limit: int, *, older_than: timedelta = timedelta(0)) -> list[Snapshot]:
+    """Return the oldest snapshots of this seat without which the others are not larger than ``limit`` bytes together.
+
+    Those that people have named are counted by nobody and stay; what is younger than ``older_than`` may be in use.
+    """
+    sizes = own_sizes(client)
+    total = 0
+    gone = []
+    for one in stored(client):
+        whose = Ownership.read(one.labels)
+        if whose is None or whose.seat != ownership.here() or one.image.startswith(ownership.NAMED_IMAGES):
+            continue
+        total += sizes.get(one.id, 0)
+        if total > limit and _age(one.labels) > older_than:
+            gone.append(one)
+    return gone
+
+
 def _age(labels: Mapping[str, str]) -> timedelta:
     try:
         return clock.now() - datetime.fromisoformat(labels.get(ownership.CREATED, ""))
@@ -268,7 +321,8 @@ def _age(labels: Mapping[str, str]) -> timedelta:
         return timedelta.max
 
 
-def _tag(name: str) -> str:
+def tag_of(name: str) -> str:
+    """Return a machine's name as a part of an image's tag."""
     return "".join(char if char.isalnum() or char in "-_." else "-" for char in name)
 
 

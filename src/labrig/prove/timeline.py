@@ -45,6 +45,7 @@ class TimeLines:
 
 def lay_out(ran: Sequence[Ran], touched: Collection[Touched]) -> TimeLines | None:
     """Return the bars; None where nothing ran."""
+    ran = [one for one in ran if one.path is not None]
     whole = max((one.began + one.seconds for one in ran), default=0.0)
     if whole <= 0:
         return None

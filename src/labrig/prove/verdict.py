@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from labrig.errors import ExitCode
@@ -80,16 +81,18 @@ class Ran:
     """One task of one playbook run on one host, or a whole step, for the time lines of a report.
 
     Attributes:
+        path: None for what concerns both.
         step: ``production``, which makes or finds its snapshot, ``boot``, ``prepare``, ``deploy``, ``capture``,
-            ``deploy-again``, ``verify`` or ``restart``.
+            ``deploy-again``, ``verify``, ``restart``, ``compare`` or ``explain``.
         host: The machine; empty for a whole step, which has no task either.
         where: Where the task stands, ``file:line``.
         result: ok, changed, failed, skipped or unreachable.
         began: Seconds after the proof began.
         seconds: How long it took.
+        inside: How many seconds of them its commands, or tests, ran; None where nobody measured that.
     """
 
-    path: PathName
+    path: PathName | None
     step: str
     host: str
     task: str
@@ -98,6 +101,7 @@ class Ran:
     result: str
     began: float
     seconds: float
+    inside: float | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,8 @@ class Verdict:
         notes: What is no reason to fail and yet to be known, one sentence each: of the project's own settings, and of
             what could not be found out about a difference.
         ran: What was done when, in the order in which it began.
+        cached: It was answered from the store, of a proof whose inputs were all the same.
+        made: When what it says was found out; for one that is cached, earlier.
     """
 
     project: str
@@ -141,6 +147,7 @@ class Verdict:
     notes: tuple[str, ...] = field(default=())
     ran: tuple[Ran, ...] = ()
     cached: bool = False
+    made: datetime | None = None
 
     @property
     def decision(self) -> Decision:
@@ -178,6 +185,7 @@ class Verdict:
             "verdict": self.decision,
             "seconds": round(self.seconds, 3),
             "cached": self.cached,
+            "made": None if self.made is None else self.made.isoformat(timespec="seconds"),
             "checks": [_check(check) for check in self.checks],
             "differences": [_finding(finding) for finding in self.findings],
             "compared": self.compared,

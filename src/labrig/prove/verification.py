@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import glob
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from labrig import clock
-from labrig.ansible.playbook import PlaybookRun, Processes, option
+from labrig.ansible.playbook import PlaybookRun, Processes, option, recorded, what_was_read
+from labrig.ansible.reads import Reads
 from labrig.ansible.scenario import Scenario
-from labrig.ansible.workspace import Workspace
+from labrig.ansible.workspace import RECORDED, Workspace
 from labrig.errors import EnvironmentFailed, Interrupted
 from labrig.prove.failures import failed_tasks, headline
 from labrig.prove.verdict import Check, PathName
 from labrig.state.secrets import masked
 
 LOG = "tests.log"
+READS = "tests.reads"
+CONFTEST = "conftest.py"
+RESULTS = "tests.xml"
 MESSAGE_LIMIT = 2000
 # pytest's own exit codes.
 PASSED, FAILED, NOTHING_COLLECTED = 0, 1, 5
+# Options of Molecule's verifier `labrig` that are not Testinfra's; a proof answers both questions anyway.
+IDEMPOTENCE = "idempotence"
+SAME_STATE = "same-state"
 COLLECTION_FAILED = 2
 
 
@@ -79,6 +85,33 @@ def test_files(scenario: Scenario) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def _within(scenario: Scenario, options: Mapping[str, Any]) -> list[str]:
+    """Return what keeps pytest inside the project.
+
+    Else it takes the inventory for one of its arguments, and looks at every folder below what that and the tests have
+    in common, which may be the root of the file system.
+    """
+    folder = scenario.verifier.directory
+    top = next((one for one in _levels(scenario) if (one / CONFTEST).is_file()), folder)
+    given = {str(key) for key in options}
+    chosen = {"rootdir": folder, "confcutdir": top}
+    return [f"--{name}={path}" for name, path in chosen.items() if name not in given]
+
+
+def _levels(scenario: Scenario) -> list[Path]:
+    """Return the folders from the project's root down to the tests."""
+    folder = scenario.verifier.directory
+    return [one for one in [*reversed(folder.parents), folder] if one.is_relative_to(scenario.project)]
+
+
+def looked_at(space: Workspace) -> Reads:
+    """Return what the Testinfra files of a workspace looked at on this machine, with the programs that they start."""
+    found = Reads(frozenset(str(level / CONFTEST) for level in _levels(space.scenario)))
+    for name in (READS, *(f"{program}.reads" for program in RECORDED)):
+        found |= what_was_read(space.folder / name)
+    return found
+
+
 class _Tested:
     """What pytest found."""
 
@@ -99,27 +132,29 @@ class _Tested:
 
 def _testinfra(space: Workspace, path: PathName, tests: list[Path], processes: Processes, deadline: float) -> _Tested:
     verifier = space.scenario.verifier
-    junit = space.folder / "tests.xml"
+    junit = space.folder / RESULTS
     log = space.folder / LOG
     command = [
-        sys.executable,
-        "-m",
         "pytest",
         "--connection",
         "ansible",
         "--ansible-inventory",
         str(space.test_inventory),
+        # The scenario's own options come later, and may switch it off.
+        "--docker-sessions=on",
         "-p",
         "no:cacheprovider",
         f"--junitxml={junit}",
+        *_within(space.scenario, verifier.options),
     ]
     for key, value in verifier.options.items():
-        if (str(key), value) != ("p", "no:cacheprovider"):
+        if key not in (IDEMPOTENCE, SAME_STATE) and (str(key), value) != ("p", "no:cacheprovider"):
             command += option(str(key), value)
     env = {**space.env, **verifier.env, "PYTHONDONTWRITEBYTECODE": "1", "LABRIG_PATH": path}
+    words = recorded(space.folder / READS, [*command, *map(str, tests)])
     with (
         log.open("wb") as output,
-        processes.start([*command, *map(str, tests)], cwd=space.scenario.directory, env=env, output=output) as process,
+        processes.start(words, cwd=space.scenario.directory, env=env, output=output) as process,
     ):
         try:
             code = process.wait(max(1.0, deadline - clock.monotonic()))
@@ -138,6 +173,15 @@ def _testinfra(space: Workspace, path: PathName, tests: list[Path], processes: P
     if code != PASSED and not failures:
         failures = [{"test": "Testinfra", "message": masked(said[-MESSAGE_LIMIT:])}]
     return _Tested(passed, failures)
+
+
+def tests_seconds(space: Workspace) -> float:
+    """Return how long the tests themselves ran, without what pytest does around them; 0 where none did."""
+    try:
+        root = ElementTree.parse(space.folder / RESULTS).getroot()  # noqa: S314  # pytest wrote it a moment ago
+    except (OSError, ElementTree.ParseError):
+        return 0.0
+    return sum(float(case.get("time", 0)) for case in root.iter("testcase"))
 
 
 def _read_junit(path: Path) -> tuple[int, list[dict[str, Any]]]:

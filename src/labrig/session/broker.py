@@ -8,39 +8,32 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Iterator
-from importlib import resources
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from docker import DockerClient
 from docker.errors import APIError, DockerException
 
+from labrig import clock
 from labrig.engine.client import close_stream
 from labrig.session.agent import CLOSE, END_OF_INPUT, ERRORS, EXIT, HEADER, INPUT, OPEN, OUTPUT, READY
+from labrig.session.served import Served
+from labrig.session.start import START_SECONDS, agent_command, agent_source, opening
 
 FAILED = 9
 PIECE = 1 << 16
-START_SECONDS = 30.0
 ENGINE_HEADER = struct.Struct("!BxxxI")
 STDOUT = 1
 
-# As Ansible looks for one, the usual first.
-_FIND = """\
-for p in python3 /usr/libexec/platform-python python3.13 python3.12 python3.11 python3.10 python3.9 python3.8; do
-  if command -v "$p" >/dev/null; then exec "$p" -c "$1"; fi
-done
-exit 127
-"""
-# Reads its own source from the input, exactly; what follows there is for the agent.
-_START = """\
-import os
-source = b""
-while len(source) < {length}:
-    source += os.read(0, {length} - len(source))
-exec(compile(source, "<labrig agent>", "exec"), {{"__name__": "__main__"}})
-"""
+
+class _Place(NamedTuple):
+    """What has one session: a user in a container, and the process that asked for it."""
+
+    container: str
+    user: str
+    owner: int
 
 
 class Broker:
@@ -48,17 +41,23 @@ class Broker:
 
     Attributes:
         path: Where it listens.
+        served: The commands that have ended, in that order.
+        heard: Called with the process that a command is for, where whoever asks tells which; 0 where not.
     """
 
     def __init__(self, client: DockerClient, path: Path) -> None:
         self.path = path
+        self.served: list[Served] = []
+        self.heard: Callable[[int], None] = lambda _: None
         self._client = client
         self._listener = socket.socket(socket.AF_UNIX)
-        self._sessions: dict[tuple[str, str], _Session] = {}
+        self._is_found = False
+        self._sessions: dict[_Place, _Session] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         self._listener.bind(str(self.path))
+        self._is_found = True
         self._listener.listen(128)
         threading.Thread(target=self._accept, name="sessions", daemon=True).start()
         return self
@@ -70,11 +69,24 @@ class Broker:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self.path.unlink(missing_ok=True)
+        self.hide()
         with self._lock:
             for session in self._sessions.values():
                 session.close()
             self._sessions.clear()
+
+    def hide(self) -> None:
+        """Be found by nobody any more; who has found it is served."""
+        if self._is_found:
+            self._is_found = False
+            self.path.unlink(missing_ok=True)
+
+    def forget(self, owner: int) -> None:
+        """End the sessions that were opened for a process."""
+        with self._lock:
+            over = [self._sessions.pop(place) for place in list(self._sessions) if place.owner == owner]
+        for session in over:
+            session.close()
 
     def _accept(self) -> None:
         while True:
@@ -88,29 +100,32 @@ class Broker:
         with worker, contextlib.suppress(OSError, EOFError):
             _, payload = receive(worker)
             asked = json.loads(payload)
-            place = (str(asked["container"]), str(asked["user"]))
+            place = _Place(str(asked["container"]), str(asked["user"]), int(asked.get("owner", 0)))
+            self.heard(place.owner)
             if asked.get("reset"):
                 self._reset(place)
                 return
             try:
                 session = self._session(place)
                 if session is None:
-                    _run_directly(self._client, *place, asked["arguments"], worker)
+                    began = clock.now().timestamp()
+                    _run_directly(self._client, place.container, place.user, asked["arguments"], worker)
+                    self.served.append(Served(place.container, began, clock.now().timestamp()))
                 else:
-                    session.carry(worker, json.dumps(asked["arguments"]).encode())
+                    session.carry(worker, opening(asked["arguments"], has_input=asked["input"]))
             except DockerException as problem:
                 said = problem.explanation if isinstance(problem, APIError) else problem
                 send(worker, FAILED, 0, str(said).encode())
 
-    def _session(self, place: tuple[str, str]) -> _Session | None:
+    def _session(self, place: _Place) -> _Session | None:
         """Return the session of a user in a container; None where no agent can run there, as before Python is there."""
         with self._lock:
             session = self._sessions.get(place)
             if session is None or session.is_over:
-                session = self._sessions[place] = _Session(self._client, *place)
+                session = self._sessions[place] = _Session(self._client, place.container, place.user, self.served)
             return None if session.is_over else session
 
-    def _reset(self, place: tuple[str, str]) -> None:
+    def _reset(self, place: _Place) -> None:
         with self._lock:
             session = self._sessions.pop(place, None)
         if session is not None:
@@ -124,10 +139,10 @@ class _Session:
         is_over: It has ended, or could not even begin.
     """
 
-    def __init__(self, client: DockerClient, container: str, user: str) -> None:
-        source = (resources.files("labrig.session") / "agent.py").read_bytes()
-        command = ["/bin/sh", "-c", _FIND, "sh", _START.format(length=len(source))]
-        _, self._stream, self._socket = _exec(client, container, user, command)
+    def __init__(self, client: DockerClient, container: str, user: str, served: list[Served]) -> None:
+        self._container = container
+        self._served = served
+        _, self._stream, self._socket = _exec(client, container, user, agent_command())
         self._writing = threading.Lock()
         self._workers: dict[int, socket.socket] = {}
         self._numbers = itertools.count(1)
@@ -137,7 +152,7 @@ class _Session:
         self._reader = threading.Thread(target=self._read, name="session", daemon=True)
         self._reader.start()
         with contextlib.suppress(OSError):
-            self._socket.sendall(source)
+            self._socket.sendall(agent_source())
         if not self._ready.wait(START_SECONDS):
             # A machine that is frozen: what is tried there next fails by itself.
             self.is_over = True
@@ -201,6 +216,10 @@ class _Session:
             return
         if kind in (EXIT, FAILED):
             self._workers.pop(channel, None)
+        if kind == EXIT:
+            payload, _, seconds = payload.partition(b" ")
+            now = clock.now().timestamp()
+            self._served.append(Served(self._container, now - float(seconds), now))
         with contextlib.suppress(OSError):
             send(worker, kind, channel, payload)
 

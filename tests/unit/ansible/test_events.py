@@ -20,6 +20,7 @@ END = {
     "paths": ["/etc/x"],
     "names": [],
     "guards": ["creates: /etc/x"],
+    "reached": ["https://example.com"],
 }
 
 

@@ -37,7 +37,8 @@ def processes() -> Processes:
 
 def play(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str, **over: object) -> playbook.PlaybookRun:
     """Run a shell script in the place of ansible-playbook."""
-    monkeypatch.setattr(playbook, "arguments", lambda *_, **__: ["/bin/sh", "-c", script])
+    monkeypatch.setattr(playbook, "arguments", lambda *_, **__: [])
+    monkeypatch.setattr(playbook, "recorded", lambda *_: ["/bin/sh", "-c", script])
     options = {"name": "deploy", "processes": processes(), "timeout": 30.0, **over}
     return playbook.run(space(folder), folder / "c.yml", **options)  # type: ignore[arg-type]
 

@@ -84,6 +84,12 @@ def test_fresh_and_production_are_one_machine_and_its_production_image(tmp_path:
     assert [(one.hostname, one.image, one.production_image) for one in platforms] == [("edge", "base", "snap")]
 
 
+def test_snapshot_of_the_production_machine_is_its_production_image(tmp_path: Path) -> None:
+    file = project(tmp_path, "platforms: [{name: fresh, image: base}, {name: production, image: base, snapshot: snap}]")
+    platforms = scenario.load(tmp_path, file, {}).platforms
+    assert [(one.image, one.production_image) for one in platforms] == [("base", "snap")]
+
+
 def test_a_project_wide_configuration_is_the_base_of_all_scenarios(tmp_path: Path) -> None:
     base = tmp_path / ".config" / "molecule" / "config.yml"
     base.parent.mkdir(parents=True)

@@ -62,6 +62,7 @@ def test_the_json_form_has_exactly_the_fields_of_its_schema() -> None:
         "verdict",
         "seconds",
         "cached",
+        "made",
         "checks",
         "differences",
         "compared",

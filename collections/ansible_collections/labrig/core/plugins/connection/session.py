@@ -9,7 +9,8 @@ short_description: Runs tasks in a machine under test through the session that l
 version_added: 0.1.0
 description:
   - One process that stays in the machine starts all commands; other connections have the engine start each of them.
-  - For C(labrig prove), which opens the session and names its socket. A playbook that is run by hand needs another one.
+  - For C(labrig prove), which opens the session and names its socket, and for labrig's machines in Molecule, where the
+    first task of a playbook opens it.
 author: The labrig contributors (@labrig)
 options:
   remote_addr:
@@ -18,6 +19,7 @@ options:
     vars:
       - name: inventory_hostname
       - name: ansible_host
+      - name: ansible_labrig_container
   remote_user:
     description: The user to run commands as; that of the image where there is none.
     ini:
@@ -38,14 +40,25 @@ options:
       - name: LABRIG_SESSIONS
     vars:
       - name: ansible_labrig_sessions
+  start:
+    description: Whether to start the process that listens there where there is none; it ends soon after the playbook.
+    type: bool
+    default: false
+    vars:
+      - name: ansible_labrig_start
 """
 
+import fcntl
 import json
+import multiprocessing
 import os
 import selectors
 import shlex
 import socket
 import struct
+import subprocess
+import sys
+import time
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleFileNotFound
 from ansible.module_utils.common.text.converters import to_bytes, to_text
@@ -61,6 +74,8 @@ ERRORS = 6
 EXIT = 7
 FAILED = 9
 PIECE = 1 << 16
+START_SECONDS = 20.0
+SERVER = "labrig.session.server"
 
 display = Display()
 
@@ -113,23 +128,29 @@ class Connection(ConnectionBase):
             stream.write(content)
 
     def _place(self):
-        return {"container": self.get_option("remote_addr"), "user": self.get_option("remote_user") or ""}
+        place = {"container": self.get_option("remote_addr"), "user": self.get_option("remote_user") or ""}
+        if self.get_option("start"):
+            # Sessions last as long as the playbook, whose process is the parent of the one that works on a task.
+            playbook = multiprocessing.parent_process()
+            place["owner"] = playbook.pid if playbook else os.getpid()
+        return place
 
     def _broker(self):
         path = self.get_option("socket")
         if not path:
             raise AnsibleConnectionFailure("labrig.core.session works for labrig alone: no session is open")
-        broker = socket.socket(socket.AF_UNIX)
-        try:
-            broker.connect(path)
-        except OSError as error:
-            raise AnsibleConnectionFailure(f"labrig does not listen at {path}: {error}") from error
+        broker, problem = _connected(path)
+        if broker is None and self.get_option("start"):
+            broker = _started(path)
+        if broker is None:
+            raise AnsibleConnectionFailure(f"labrig does not listen at {path}: {problem}")
         return broker
 
     def _run(self, arguments, in_data=None, asks=False):
         """Run a command; return exit code, output and errors."""
         told = {OUTPUT: bytearray(), ERRORS: bytearray()}
-        asked = _frame(OPEN, json.dumps({**self._place(), "arguments": arguments}).encode())
+        wish = {**self._place(), "arguments": arguments, "input": asks or in_data is not None}
+        asked = _frame(OPEN, json.dumps(wish).encode())
         with self._broker() as broker:
             line = _Line(broker, asked if asks else asked + _input(in_data))
             for kind, payload in line.frames():
@@ -193,6 +214,48 @@ class _Line:
             del self._to_send[: self._end.send(self._to_send[:PIECE])]
         if not self._to_send:
             self._selector.modify(self._end, selectors.EVENT_READ)
+
+
+def _connected(path):
+    """Return a connection to who listens at a socket; None and the reason where nobody does."""
+    broker = socket.socket(socket.AF_UNIX)
+    try:
+        broker.connect(path)
+    except OSError as error:
+        broker.close()
+        return None, error
+    return broker, None
+
+
+def _started(path):
+    """Start who listens, unless another task does so at the same time; return a connection."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with open(f"{path}.lock", "w") as lock, open(f"{path}.log", "w+b") as log:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        broker, _problem = _connected(path)
+        if broker is not None:
+            return broker
+        if os.path.exists(path):
+            # Left by one that was killed.
+            os.unlink(path)
+        server = subprocess.Popen(
+            [sys.executable, "-m", SERVER, path],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        limit = time.monotonic() + START_SECONDS
+        while time.monotonic() < limit and server.poll() is None:
+            broker, _problem = _connected(path)
+            if broker is not None:
+                return broker
+            time.sleep(0.02)
+        log.seek(0)
+        said = to_text(log.read()).strip().splitlines()
+    raise AnsibleConnectionFailure(
+        f"{SERVER} does not start with {sys.executable}: {said[-1] if said else 'it says nothing'}"
+    )
 
 
 def _frame(kind, payload=b""):
