@@ -235,7 +235,8 @@ def test_of_several_machines_the_right_one_and_its_task_are_named(labrig: Labrig
     assert background["class"] == "created differently"
     assert [on for on, _, _ in did(background)] == ["fresh", "upgrade"]
     assert {task for _, task, _ in did(background)} <= {"Let it go", "Wait for it"}
-    assert all("'Write in the background (molecule/" in what for _, _, what in did(background))
+    place = f"{project.folder}/molecule/default/converge.yml:12"
+    assert all(f"'Write in the background ({place})' that ran meanwhile" in what for _, _, what in did(background))
     assert background["cause"].count("created it, perhaps") == 2
 
 
