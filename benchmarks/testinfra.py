@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,15 +18,14 @@ import uuid
 from pathlib import Path
 
 import docker
+import medians
 import yaml
-from rich.console import Console
-from rich.table import Table
 
 from labrig.engine.machines import Machine, MachineSpec
 from labrig.engine.ownership import labels
 
 IMAGE = "labrig/debian-12:latest"
-CONNECTIONS = {"docker exec": "off", "sessions": "on"}
+CONNECTIONS = {"docker exec": "exec", "sessions": "session"}
 # What the target names: at most this part of the time.
 TARGET = 0.15
 # What roles' tests ask for most: packages, services, files, users, ports, commands.
@@ -65,7 +63,7 @@ def main() -> int:
     try:
         machine.wait_until_booted()
         with tempfile.TemporaryDirectory() as folder:
-            show(measured(Path(folder), name, wish.tests, wish.runs))
+            medians.show("connection", measured(Path(folder), name, wish.tests, wish.runs), TARGET)
     finally:
         machine.remove()
         client.close()
@@ -79,17 +77,17 @@ def measured(folder: Path, container: str, count: int, runs: int) -> dict[str, l
     (folder / "test_machine.py").write_text(TESTS.format(count=count))
     seconds: dict[str, list[float]] = {name: [] for name in CONNECTIONS}
     for turn in range(runs + 1):
-        for name, sessions in CONNECTIONS.items():
-            took = timed(folder, sessions, count)
+        for name, through in CONNECTIONS.items():
+            took = timed(folder, through, count)
             print(f"{'warm-up' if turn == 0 else f'run {turn}'}: {name} {took:.1f} s", flush=True)
             if turn:
                 seconds[name].append(took)
     return seconds
 
 
-def timed(folder: Path, sessions: str, count: int) -> float:
+def timed(folder: Path, through: str, count: int) -> float:
     """Run the tests once; return how long that took."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--docker-sessions={sessions}"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--docker-through={through}"]
     command += ["--connection", "ansible", "--ansible-inventory", "inventory.yml", "test_machine.py"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     began = time.monotonic()
@@ -100,19 +98,6 @@ def timed(folder: Path, sessions: str, count: int) -> float:
     if f"{count} passed" not in done.stdout:
         sys.exit(done.stdout[-3000:] + done.stderr)
     return took
-
-
-def show(seconds: dict[str, list[float]]) -> None:
-    """Print medians, spread and ratio."""
-    table = Table("connection", "median s", "least s", "most s", "runs")
-    for name, found in seconds.items():
-        table.add_row(
-            name, f"{statistics.median(found):.1f}", f"{min(found):.1f}", f"{max(found):.1f}", str(len(found))
-        )
-    console = Console()
-    console.print(table)
-    plain, fast = (statistics.median(seconds[name]) for name in CONNECTIONS)
-    console.print(f"ratio {fast / plain:.2f} (target: at most {TARGET})")
 
 
 if __name__ == "__main__":
