@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,8 +19,9 @@ import uuid
 from pathlib import Path
 
 import docker
-import medians
 import yaml
+from rich.console import Console
+from rich.table import Table
 
 from labrig.engine.machines import Machine, MachineSpec
 from labrig.engine.ownership import labels
@@ -63,7 +65,7 @@ def main() -> int:
     try:
         machine.wait_until_booted()
         with tempfile.TemporaryDirectory() as folder:
-            medians.show("connection", measured(Path(folder), name, wish.tests, wish.runs), TARGET)
+            show(measured(Path(folder), name, wish.tests, wish.runs))
     finally:
         machine.remove()
         client.close()
@@ -98,6 +100,19 @@ def timed(folder: Path, through: str, count: int) -> float:
     if f"{count} passed" not in done.stdout:
         sys.exit(done.stdout[-3000:] + done.stderr)
     return took
+
+
+def show(seconds: dict[str, list[float]]) -> None:
+    """Print medians, spread and ratio."""
+    table = Table("connection", "median s", "least s", "most s", "runs")
+    for name, found in seconds.items():
+        table.add_row(
+            name, f"{statistics.median(found):.1f}", f"{min(found):.1f}", f"{max(found):.1f}", str(len(found))
+        )
+    console = Console()
+    console.print(table)
+    plain, fast = (statistics.median(seconds[name]) for name in CONNECTIONS)
+    console.print(f"ratio {fast / plain:.2f} (target: at most {TARGET})")
 
 
 if __name__ == "__main__":
