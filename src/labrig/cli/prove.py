@@ -145,7 +145,9 @@ def prove(
         raise UsageError("--audit goes without --no-cache", hint="it compares a stored proof with doing it again")
     if every:
         _check_goes_with(
-            "--all", {"--calibrate": calibrate, "--keep": keep, "--playbook": playbook}, "prove that one alone"
+            "--all",
+            {"--calibrate": calibrate, "--keep": keep, "--playbook": playbook, "--profile": profile},
+            "prove that one alone",
         )
         outputs = prove_all.Outputs(json_file, junit_file, report_directory)
         return prove_all.prove_all(options, projects or (Path(),), matrix, exclude, jobs, outputs, why=why)
