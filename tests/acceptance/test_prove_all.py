@@ -113,7 +113,6 @@ def test_without_an_engine_each_is_an_error_and_the_files_are_written(labrig: La
     ("words", "said"),
     [
         (("--all", "--keep"), "--all goes without --keep"),
-        (("--all", "--audit"), "--all goes without --audit"),
         (("--all", "--project", "nowhere"), "nowhere is not a folder"),
         (("--all", "--exclude", "*"), "is left to prove"),
         (("--project", "roles/motd", "--project", "roles/note"), "add --all"),
