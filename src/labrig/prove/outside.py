@@ -6,7 +6,6 @@ place. A word that only looks like one of these costs a proof its speed, never i
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
@@ -24,8 +23,8 @@ ELSEWHERE = frozenset(
     }
 )
 # Their URLs name archives, whose state is asked for by itself.
-ARCHIVES = frozenset({"apt", "apt_repository", "deb822_repository", "yum_repository", "dnf", "dnf5", "yum", "package"})
-LOOPBACK = re.compile(r"://(localhost|127\.[\d.]+|0\.0\.0\.0|\[::1\])$")
+ARCHIVES = frozenset({"apt_repository", "deb822_repository", "yum_repository"})
+LOOPBACK = re.compile(r"localhost|127\.[\d.]+|0\.0\.0\.0|::1")
 # ctypes asks it where libraries are.
 HARMLESS = re.compile(r"(/\S*/)?ldconfig -p$")
 
@@ -82,25 +81,24 @@ def of_text(place: str, text: str) -> Iterator[str]:
             yield f"{place}:{line} {what}: {_short(found[0].strip())}"
 
 
-def of_tasks(tasks: Iterable[Ended]) -> Iterator[str]:
-    """Yield which tasks went elsewhere than to the archives of a distribution."""
+def of_tasks(tasks: Iterable[Ended], known: Collection[str] = ()) -> Iterator[str]:
+    """Yield which tasks went elsewhere than to the archives of a distribution.
+
+    ``known`` are names and addresses of the machines themselves.
+    """
     for task in tasks:
         if task.result == "skipped":
             continue
         action = task.action.rsplit(".", 1)[-1]
-        hosts = [url for url in task.reached if not LOOPBACK.search(url)]
+        hosts = [url for url in task.reached if not _is_here(url.partition("://")[2].strip("[]"), known)]
         if action in ELSEWHERE:
             yield f"task '{task.task}' ({task.path}) takes from elsewhere, with {action}"
         elif hosts and action not in ARCHIVES:
             yield f"task '{task.task}' ({task.path}) reaches {', '.join(hosts)}"
 
 
-def is_loopback(address: str) -> bool:
-    """Tell whether an address is this machine's own."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
+def _is_here(host: str, known: Collection[str]) -> bool:
+    return host in known or bool(LOOPBACK.fullmatch(host))
 
 
 def _is_scratch(path: str) -> bool:

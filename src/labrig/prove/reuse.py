@@ -135,7 +135,7 @@ class Reuse:
             known = _known(taken.machines)
             trace = self._world.trace(looked.deployment, own=run.folder, began=began)
             seen = {f"archive {one.name}": Input(one.published) for one in looked.archives}
-            reasons = [*self._reasons(run, looked.deployment, (), ()), *outside.of_tasks(looked.tasks)]
+            reasons = [*self._reasons(run, looked.deployment, (), ()), *outside.of_tasks(looked.tasks, known)]
             deployed |= Trace({**trace.inputs, **seen}, (*trace.outside, *reasons))
             trace = self._tests.trace(looked.tests, own=run.folder, began=began)
             containers = [machine.container for machine in taken.machines]
@@ -273,7 +273,7 @@ def beyond_tree(trace: Trace) -> Trace:
 def _known(machines: Collection[Machine]) -> set[str]:
     found = {"/var/run/docker.sock", "/run/docker.sock"}
     for machine in machines:
-        found.update(machine.addresses())
+        found.update((*machine.addresses(), machine.name, machine.spec.hostname))
     return found
 
 

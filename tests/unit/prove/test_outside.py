@@ -102,6 +102,7 @@ def test_plugins_are_read_as_python() -> None:
         task("get_url", reached=("https://example.com",)),
         task("ansible.builtin.command", reached=("https://example.com",)),
         task("ansible.builtin.apt_key", reached=("https://example.com",)),
+        task("ansible.builtin.apt", reached=("https://example.com",)),
     ],
 )
 def test_tasks_that_go_elsewhere_are_told(one: Ended) -> None:
@@ -114,12 +115,14 @@ def test_tasks_that_go_elsewhere_are_told(one: Ended) -> None:
     [
         task("ansible.builtin.apt"),
         task("apt_repository", reached=("http://archive.example.com",)),
-        task("uri", reached=("http://localhost", "http://127.0.0.1", "http://[::1]")),
+        task(
+            "uri", reached=("http://localhost", "http://127.0.0.1", "http://[::1]", "http://web", "http://172.17.0.2")
+        ),
         task("get_url", reached=("https://example.com",), result="skipped"),
     ],
 )
 def test_archives_the_machine_itself_and_what_is_skipped_are_not(one: Ended) -> None:
-    assert list(outside.of_tasks([one])) == []
+    assert list(outside.of_tasks([one], {"web", "172.17.0.2"})) == []
 
 
 def test_programs_connections_and_files_of_this_machine_are_told() -> None:
