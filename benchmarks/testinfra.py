@@ -27,7 +27,7 @@ from labrig.engine.machines import Machine, MachineSpec
 from labrig.engine.ownership import labels
 
 IMAGE = "labrig/debian-12:latest"
-CONNECTIONS = {"docker exec": "off", "sessions": "on"}
+CONNECTIONS = {"docker exec": "exec", "sessions": "session"}
 # What the target names: at most this part of the time.
 TARGET = 0.15
 # What roles' tests ask for most: packages, services, files, users, ports, commands.
@@ -79,17 +79,17 @@ def measured(folder: Path, container: str, count: int, runs: int) -> dict[str, l
     (folder / "test_machine.py").write_text(TESTS.format(count=count))
     seconds: dict[str, list[float]] = {name: [] for name in CONNECTIONS}
     for turn in range(runs + 1):
-        for name, sessions in CONNECTIONS.items():
-            took = timed(folder, sessions, count)
+        for name, through in CONNECTIONS.items():
+            took = timed(folder, through, count)
             print(f"{'warm-up' if turn == 0 else f'run {turn}'}: {name} {took:.1f} s", flush=True)
             if turn:
                 seconds[name].append(took)
     return seconds
 
 
-def timed(folder: Path, sessions: str, count: int) -> float:
+def timed(folder: Path, through: str, count: int) -> float:
     """Run the tests once; return how long that took."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--docker-sessions={sessions}"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--docker-through={through}"]
     command += ["--connection", "ansible", "--ansible-inventory", "inventory.yml", "test_machine.py"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     began = time.monotonic()

@@ -108,4 +108,7 @@ def show(kind: str, medians: Mapping[str, Median]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted; what was counted is kept")

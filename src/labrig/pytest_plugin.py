@@ -61,11 +61,11 @@ class SameState(Protocol):
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what concerns Testinfra."""
     parser.getgroup("labrig").addoption(
-        "--docker-sessions",
-        choices=("on", "off"),
-        default="off",
-        help="Let Testinfra reach containers through one process that stays in each of them, in place of a"
-        " `docker exec` for every command; labrig:// does so always.",
+        "--docker-through",
+        choices=("exec", "session"),
+        default="exec",
+        help="How Testinfra reaches containers: by a `docker exec` for every command, or by one process that stays"
+        " in each of them. labrig:// always does the latter.",
     )
 
 
@@ -78,7 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     testinfra.register()
     config.add_cleanup(testinfra.close)
-    if config.getoption("docker_sessions") == "on":
+    if config.getoption("docker_through") == "session":
         stack = contextlib.ExitStack()
         stack.enter_context(testinfra.in_place_of_docker())
         config.add_cleanup(stack.close)

@@ -1,11 +1,11 @@
 """A real machine: what is changed of accounts, sudo and authorized keys is found by its name, and no secret is told."""
 
 import pytest
-from trials.containers import Container
 
 from labrig.state.capture import capture, request
 from labrig.state.compare import compare
 from labrig.state.rules import ONE_MACHINE_RULES
+from trials.lab import Lab, run
 
 DIMENSIONS = ("user", "group", "sudo", "authorized key")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILnRBILLdXQfuAbbnwHJcxvOMWO9Affw9cC5M6K9er8u me@home"
@@ -42,20 +42,17 @@ DEFECTS = [
 
 @pytest.fixture(scope="module")
 def found():
-    machine = Container()
-    machine.start()
-    try:
-        machine.wait().run(BEFORE)
+    with Lab() as lab:
+        machine = lab.start()
+        run(machine, BEFORE)
         asked = request(dimensions=DIMENSIONS, key="of this test")
-        before = capture(machine.execute, asked=asked)
+        before = capture(machine.stream, asked=asked)
         for command, *_ in DEFECTS:
-            machine.run(command)
-        after = capture(machine.execute, asked=asked)
-        kept = capture(machine.execute, asked=request())
+            run(machine, command)
+        after = capture(machine.stream, asked=asked)
+        kept = capture(machine.stream, asked=request())
         differences = compare(before, after, rules=ONE_MACHINE_RULES).differences
         yield {(one.dimension, one.key): one for one in differences}, kept
-    finally:
-        machine.remove()
 
 
 @pytest.mark.parametrize(("command", "dimension", "key", "fields"), DEFECTS, ids=[defect[0] for defect in DEFECTS])

@@ -1,18 +1,17 @@
 """Real database servers: equal ones are the same whatever the order, and every seeded defect is found by its name."""
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import pytest
-from trials.containers import Container, told
 
 from labrig.state.capture import capture, request
 from labrig.state.compare import compare
 from labrig.state.explain import sentence
 from labrig.state.rules import ONE_MACHINE_RULES
+from trials.lab import QUIETLY, Lab, fetch, run, told
 
 PACKAGES = ("postgresql", "mariadb-server", "redis-server")
-INSTALL = "apt-get install -y -qq --no-install-recommends -o Acquire::Retries=5 -o Dpkg::Options::=--force-unsafe-io"
+INSTALL = f"apt-get install -y {QUIETLY} -o Dpkg::Options::=--force-unsafe-io"
 DATABASES = ("postgresql", "mariadb", "redis")
 SECRET = "geheim-5317"
 
@@ -42,56 +41,50 @@ MARIADB = (
 MARIADB_AFTER = ("GRANT SELECT, INSERT ON shop.* TO 'app'@'localhost';",)
 
 
-class Server(Container):
-    """A machine with databases."""
+def postgresql(machine, *statements):
+    text = "\n".join(statements)
+    run(machine, f"runuser -u postgres -- psql -X -q -v ON_ERROR_STOP=1 <<'END'\n{text}\nEND")
 
-    def postgresql(self, *statements):
-        self.stdin("runuser -u postgres -- psql -X -q -v ON_ERROR_STOP=1", "\n".join(statements))
 
-    def mariadb(self, *statements):
-        self.stdin("mariadb", "\n".join(statements))
+def mariadb(machine, *statements):
+    text = "\n".join(statements)
+    run(machine, f"mariadb <<'END'\n{text}\nEND")
 
-    def stdin(self, command, text):
-        self.run(f"{command} <<'END'\n{text}\nEND")
 
-    def databases(self):
-        """Return what is told of the databases alone, without a key: as somebody would keep it."""
-        return capture(self.execute, asked=request(dimensions=DATABASES))
-
-    def capture(self):
-        return capture(self.execute, asked=request(key="of this test"))
+def databases(machine):
+    """Return what is told of the databases alone, without a key: as somebody would keep it."""
+    return capture(machine.stream, asked=request(dimensions=DATABASES))
 
 
 def deploy(machine, order):
-    machine.wait().run("apt-get update -qq -o Acquire::Retries=5")
-    for package in PACKAGES[::order]:
-        machine.run(f"{INSTALL} {package}")
-    machine.postgresql(*POSTGRESQL[::order], *POSTGRESQL_AFTER)
-    machine.mariadb("CREATE DATABASE shop;", *MARIADB[::order], *MARIADB_AFTER)
-    machine.run(f"echo 'user app on >{SECRET} ~app:* +@read' >> /etc/redis/redis.conf; systemctl restart redis-server")
+    run(machine, fetch(" && ".join(f"{INSTALL} {package}" for package in PACKAGES[::order])))
+    postgresql(machine, *POSTGRESQL[::order], *POSTGRESQL_AFTER)
+    mariadb(machine, "CREATE DATABASE shop;", *MARIADB[::order], *MARIADB_AFTER)
+    run(machine, f"echo 'user app on >{SECRET} ~app:* +@read' >> /etc/redis/redis.conf; systemctl restart redis-server")
 
 
 @pytest.fixture(scope="module")
-def servers():
-    with ExitStack() as cleaning, ThreadPoolExecutor() as pool:
-        pair = []
-        for _ in range(2):
-            machine = Server()
-            cleaning.callback(machine.remove)
-            machine.start()
-            pair.append(machine)
+def lab():
+    with Lab() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def servers(lab):
+    pair = [lab.start() for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
         for done in [pool.submit(deploy, machine, order) for machine, order in zip(pair, (1, -1), strict=True)]:
             done.result()
-        yield pair
+    return pair
 
 
 @pytest.fixture(scope="module")
-def before(servers):
-    return servers[1].capture()
+def before(lab, servers):
+    return lab.state(servers[1])
 
 
-def test_equal_servers_are_the_same_whatever_the_order(servers, before):
-    first = servers[0].capture()
+def test_equal_servers_are_the_same_whatever_the_order(lab, servers, before):
+    first = lab.state(servers[0])
     assert first.unreadable == {}
     comparison = compare(first, before)
     assert told(comparison) == []
@@ -99,15 +92,16 @@ def test_equal_servers_are_the_same_whatever_the_order(servers, before):
         assert name in {applied.rule for applied in comparison.ignored}
 
 
-def test_looking_twice_and_restarting_change_nothing(servers):
-    states = [servers[0].capture(), servers[0].capture()]
+def test_looking_twice_and_restarting_change_nothing(lab, servers):
+    states = [lab.state(servers[0]), lab.state(servers[0])]
     assert told(compare(*states, rules=ONE_MACHINE_RULES), left="before", right="after") == []
-    after = servers[0].restart().capture()
+    servers[0].restart()
+    after = lab.state(servers[0])
     assert told(compare(states[0], after, rules=ONE_MACHINE_RULES), left="before", right="after") == []
 
 
 def test_no_secret_is_in_what_is_told(servers):
-    lines = "\n".join(servers[0].databases().lines())
+    lines = "\n".join(databases(servers[0]).lines())
     assert '"password":"set"' in lines
     for secret in (SECRET, "SCRAM-SHA-256$", "authentication_string", "fingerprint", "#"):
         assert secret not in lines.replace("scram-sha-256", "")
@@ -147,15 +141,15 @@ DEFECTS = [
 
 
 @pytest.fixture(scope="module")
-def seeded(servers, before):
+def seeded(lab, servers, before):
     """What is found once every defect is on the second machine; the tests above must have run before."""
     machine = servers[1]
-    machine.postgresql(*(text for dimension, text, *_ in DEFECTS if dimension == "postgresql"))
-    machine.mariadb(*(text for dimension, text, *_ in DEFECTS if dimension == "mariadb"))
+    postgresql(machine, *(text for dimension, text, *_ in DEFECTS if dimension == "postgresql"))
+    mariadb(machine, *(text for dimension, text, *_ in DEFECTS if dimension == "mariadb"))
     for dimension, text, *_ in DEFECTS:
         if dimension == "redis":
-            machine.run(text)
-    comparison = compare(before, machine.capture(), rules=ONE_MACHINE_RULES)
+            run(machine, text)
+    comparison = compare(before, lab.state(machine), rules=ONE_MACHINE_RULES)
     return {(found.dimension, found.key): found for found in comparison.differences}
 
 
@@ -171,15 +165,16 @@ def test_nothing_else_is_found_of_the_databases(seeded):
     assert [sentence(found, left="before", right="after") for found in others] == []
 
 
-def test_a_server_that_does_not_answer_is_unreadable_and_one_that_is_stopped_is_one_difference(servers, seeded):
+def test_a_server_that_does_not_answer_is_unreadable_and_one_that_is_stopped_is_one_difference(lab, servers, seeded):
     machine = servers[1]
-    running = machine.databases()
-    machine.run(
+    running = databases(machine)
+    run(
+        machine,
         "systemctl stop mariadb; echo 'requirepass x' > /root/r; redis-cli CONFIG SET requirepass lost;"
         "sed -i 's/^local.*/local all all scram-sha-256/' /etc/postgresql/15/main/pg_hba.conf;"
-        "systemctl reload postgresql"
+        "systemctl reload postgresql",
     )
-    state = machine.databases()
+    state = databases(machine)
     assert set(state.unreadable) == {"postgresql", "redis"}
     assert "password" in state.unreadable["postgresql"]
     assert "password" in state.unreadable["redis"]

@@ -4,16 +4,14 @@ import json
 import os
 import subprocess
 import sys
-import time
-import uuid
 from pathlib import Path
 
 import pytest
-from trials.containers import IMAGE, MACHINE
+
+from trials.lab import Lab
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-WAIT_LIMIT = 60.0
 
 
 def docker(*words, check=True):
@@ -24,18 +22,8 @@ def docker(*words, check=True):
 
 @pytest.fixture(scope="module")
 def pair():
-    names = [f"labrig-test-faces-{uuid.uuid4().hex[:8]}" for _ in range(2)]
-    try:
-        for name in names:
-            docker("run", "--detach", f"--name={name}", "--hostname=web", *MACHINE, IMAGE, "/lib/systemd/systemd")
-        end = time.monotonic() + WAIT_LIMIT
-        for name in names:
-            while docker("exec", name, "systemctl", "is-system-running", check=False) not in ("running", "degraded"):
-                assert time.monotonic() < end, f"{name} does not boot"
-                time.sleep(0.1)
-        yield names
-    finally:
-        docker("rm", "--force", "--volumes", *names)
+    with Lab() as lab:
+        yield [lab.start().container for _ in range(2)]
 
 
 @pytest.fixture

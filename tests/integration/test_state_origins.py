@@ -1,13 +1,12 @@
 """On a real machine: what files have besides mode and content, what is mounted, where software comes from."""
 
-import subprocess
-
 import pytest
-from trials.containers import Container, install, told
 
+from labrig.state.capture import capture
 from labrig.state.compare import compare
 from labrig.state.explain import sentence
 from labrig.state.rules import ONE_MACHINE_RULES
+from trials.lab import QUIETLY, Lab, fetch, run, told
 
 RPM = r"""
 mkdir -p /root/rpmbuild /opt/tiny
@@ -152,27 +151,30 @@ CHANGES = [
 
 
 @pytest.fixture(scope="module")
-def machine():
-    started = Container()
-    try:
-        started.start()
-        install(started, ("acl", "attr", "libcap2-bin", "rpm"))
-        started.run(
-            "echo x > /etc/hello.conf; chmod 0644 /etc/hello.conf; mkdir -p /srv/data; cp /bin/true /usr/local/bin/tool"
-        )
-        yield started
-    finally:
-        started.remove()
+def lab():
+    with Lab() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def before(machine):
-    return machine.capture()
+def machine(lab):
+    started = lab.start()
+    run(started, fetch(f"apt-get install -y {QUIETLY} acl attr libcap2-bin rpm"))
+    run(
+        started,
+        "echo x > /etc/hello.conf; chmod 0644 /etc/hello.conf; mkdir -p /srv/data; cp /bin/true /usr/local/bin/tool",
+    )
+    return started
 
 
-def test_a_package_too_many_is_one_difference_with_its_files(machine, before):
-    machine.run("apt-get install -y -qq --no-install-recommends hello")
-    comparison = compare(before, machine.capture(), rules=ONE_MACHINE_RULES)
+@pytest.fixture(scope="module")
+def before(lab, machine):
+    return lab.state(machine)
+
+
+def test_a_package_too_many_is_one_difference_with_its_files(lab, machine, before):
+    run(machine, "apt-get install -y -qq --no-install-recommends hello")
+    comparison = compare(before, lab.state(machine), rules=ONE_MACHINE_RULES)
     found = {(difference.dimension, difference.key): difference for difference in comparison.differences}
     package = found.pop(("package", "hello"))
     assert package.files > 3
@@ -186,18 +188,18 @@ def test_a_package_too_many_is_one_difference_with_its_files(machine, before):
 
 
 @pytest.fixture(scope="module")
-def installed(machine, before):
+def installed(lab, machine, before):
     """The state with hello, before anything else is done; the test above must have run before."""
-    machine.run("dpkg -s hello >/dev/null 2>&1 || apt-get install -y -qq --no-install-recommends hello")
-    return machine.capture()
+    run(machine, "dpkg -s hello >/dev/null 2>&1 || apt-get install -y -qq --no-install-recommends hello")
+    return lab.state(machine)
 
 
-def test_what_a_packages_file_was_altered_to_is_a_difference_of_its_own(machine, before, installed):
-    machine.run("echo more >> /usr/share/doc/hello/copyright")
+def test_what_a_packages_file_was_altered_to_is_a_difference_of_its_own(lab, machine, before, installed):
+    run(machine, "echo more >> /usr/share/doc/hello/copyright")
     try:
-        altered = told(compare(before, machine.capture(), rules=ONE_MACHINE_RULES))
+        altered = told(compare(before, lab.state(machine), rules=ONE_MACHINE_RULES))
     finally:
-        machine.run("apt-get install -y -qq --reinstall hello")
+        run(machine, "apt-get install -y -qq --reinstall hello")
     assert any(
         "/usr/share/doc/hello/copyright of package hello" in one or "hello/copyright exists" in one for one in altered
     )
@@ -205,10 +207,10 @@ def test_what_a_packages_file_was_altered_to_is_a_difference_of_its_own(machine,
 
 
 @pytest.fixture(scope="module")
-def changed(machine, installed):
+def changed(lab, machine, installed):
     for _, command, *_ in CHANGES:
-        machine.run(command)
-    comparison = compare(installed, machine.capture(), rules=ONE_MACHINE_RULES)
+        run(machine, command)
+    comparison = compare(installed, lab.state(machine), rules=ONE_MACHINE_RULES)
     return {(found.dimension, found.key): found for found in comparison.differences}
 
 
@@ -221,28 +223,28 @@ def test_a_change_is_found_and_told(changed, change, command, place, fields, sai
     assert said in sentence(changed[place], left="before", right="after")
 
 
-def test_a_machine_that_was_tinkered_with_looks_the_same_twice(machine, changed):
-    states = [machine.capture() for _ in range(2)]
+def test_a_machine_that_was_tinkered_with_looks_the_same_twice(lab, machine, changed):
+    states = [lab.state(machine) for _ in range(2)]
     assert told(compare(*states, rules=ONE_MACHINE_RULES)) == []
     assert states[0].unreadable == {}
 
 
-def test_a_mount_is_not_read_and_the_header_names_it(machine, changed):
-    machine.run("touch /var/cache/fast/inside")
-    state = machine.capture()
+def test_a_mount_is_not_read_and_the_header_names_it(lab, machine, changed):
+    run(machine, "touch /var/cache/fast/inside")
+    state = lab.state(machine)
     assert state.header["left_out"]["/var/cache/fast"] == "tmpfs"
     assert ("file", "/var/cache/fast/inside") not in state.entries
     assert ("file", "/etc/hosts") in state.entries
 
 
-def test_rpm_tells_its_packages_and_their_files(machine, changed):
-    machine.run(RPM)
+def test_rpm_tells_its_packages_and_their_files(lab, machine, changed):
+    run(machine, RPM)
     # Without dpkg's database it is a machine of rpm's.
-    machine.run("mv /var/lib/dpkg /var/lib/dpkg.away")
+    run(machine, "mv /var/lib/dpkg /var/lib/dpkg.away")
     try:
-        state = machine.capture()
+        state = lab.state(machine)
     finally:
-        machine.run("mv /var/lib/dpkg.away /var/lib/dpkg")
+        run(machine, "mv /var/lib/dpkg.away /var/lib/dpkg")
     assert {key: value for (dimension, key), value in state.entries.items() if dimension == "package"} == {
         "tiny:noarch": {"version": "0:1.2-3", "architecture": "noarch", "status": "installed"}
     }
@@ -252,13 +254,6 @@ def test_rpm_tells_its_packages_and_their_files(machine, changed):
 
 
 def test_a_user_without_rights_is_told_what_could_not_be_read(machine):
-    asked = ["docker", "exec", "-i", "--user=nobody", machine.name]
-
-    def execute(argv, stdin):
-        yield subprocess.run([*asked, *argv], input=stdin, capture_output=True, check=True).stdout
-
-    from labrig.state.capture import capture
-
-    state = capture(execute)
+    state = capture(lambda argv, stdin: machine.stream(argv, stdin, user="nobody"))
     assert "Permission denied" in state.unreadable["debconf"]
     assert state.entries["file", "/etc/shadow"]["unreadable"] == "Permission denied"

@@ -9,12 +9,13 @@ import uuid
 from pathlib import Path
 
 import pytest
-from trials.containers import IMAGE, MACHINE
 
 import testinfra
 from labrig.targets import files
 from labrig.targets.read import Wish
 from labrig.targets.testinfra import state
+from trials.lab import IMAGE, QUIETLY, Lab, fetch
+from trials.lab import run as run_in
 
 WAIT_LIMIT = 60.0
 
@@ -40,16 +41,14 @@ def until(true, what):
 class Server:
     """A machine that is reached over SSH as root and as an ordinary user who may use sudo."""
 
-    def __init__(self, folder):
-        self.name = f"labrig-test-targets-{uuid.uuid4().hex[:8]}"
+    def __init__(self, lab, folder):
+        self.machine = lab.start()
+        self.name = self.machine.container
         self.folder = folder
         self.config = folder / "config"
 
     def start(self):
-        docker("run", "--detach", f"--name={self.name}", "--hostname=web", *MACHINE, IMAGE, "/lib/systemd/systemd")
-        until(lambda: self.run("systemctl is-system-running", check=False) in ("running", "degraded"), "it boots")
-        self.run("apt-get update -qq -o Acquire::Retries=5")
-        self.run("apt-get install -y -qq --no-install-recommends -o Acquire::Retries=5 openssh-server sudo")
+        run_in(self.machine, fetch(f"apt-get install -y {QUIETLY} openssh-server sudo"))
         key = self.folder / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         public = key.with_suffix(".pub").read_text()
@@ -88,11 +87,8 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    made = Server(tmp_path_factory.mktemp("ssh"))
-    try:
-        yield made.start()
-    finally:
-        docker("rm", "--force", "--volumes", made.name)
+    with Lab() as lab:
+        yield Server(lab, tmp_path_factory.mktemp("ssh")).start()
 
 
 @pytest.fixture

@@ -254,27 +254,31 @@ def test_other_host(host):
 
 def test_agent(host):
     found = host.check_output("cat /proc/[0-9]*/comm").split()
-    assert ("labrig-agent" in found) == (os.environ["SESSIONS"] == "on")
+    assert ("labrig-agent" in found) == (os.environ["THROUGH"] == "session")
 """
 
 
-@pytest.mark.parametrize(("switch", "more"), [("off", []), ("on", []), ("on", ["-n", "2"])], ids=["off", "on", "xdist"])
+@pytest.mark.parametrize(
+    ("through", "more"),
+    [("exec", []), ("session", []), ("session", ["-n", "2"])],
+    ids=["exec", "session", "xdist"],
+)
 def test_an_inventory_of_molecule_means_what_it_meant(
-    container: str, tmp_path: Path, switch: str, more: list[str]
+    container: str, tmp_path: Path, through: str, more: list[str]
 ) -> None:
     host = {"ansible_host": container, "ansible_connection": "community.docker.docker"}
     become = {"ansible_become": True, "ansible_become_user": "www-data", "color": "green"}
     groups = {"all": {"hosts": {"one": {**host, **become}, "two": host}}, "web": {"hosts": {"one": {}}}}
     (tmp_path / "inventory.yml").write_text(yaml.safe_dump(groups))
     (tmp_path / "test_it.py").write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--docker-sessions={switch}", *more]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--docker-through={through}", *more]
     command += ["--connection=ansible", "--ansible-inventory=inventory.yml", "test_it.py"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     inventory = str(tmp_path / "inventory.yml")
     done = subprocess.run(
         command,
         cwd=tmp_path,
-        env={**os.environ, "PATH": path, "SESSIONS": switch, "MOLECULE_INVENTORY_FILE": inventory},
+        env={**os.environ, "PATH": path, "THROUGH": through, "MOLECULE_INVENTORY_FILE": inventory},
         check=False,
         capture_output=True,
         text=True,

@@ -17,6 +17,8 @@ from typing import Self
 from labrig.engine.machines import PRIVILEGED_CAPABILITIES, Machine, MachineSpec
 from labrig.prove.run import Run
 from labrig.state.capture import FINGERPRINT_KEY, capture, request
+from labrig.state.compare import Comparison
+from labrig.state.explain import sentence
 from labrig.state.model import State
 
 IMAGE = "labrig/debian-12:latest"
@@ -93,6 +95,11 @@ class Lab:
         machine.settle()
         asked = request(own_addresses=machine.addresses(), key=FINGERPRINT_KEY)
         return capture(machine.stream, asked=asked, python=machine.python(), source="a state")
+
+
+def told(comparison: Comparison, **sides: str) -> list[str]:
+    """Return what differs as sentences; ``left`` and ``right`` name the sides."""
+    return [sentence(difference, **sides) for difference in comparison.differences]
 
 
 def fetch(install: str) -> str:

@@ -82,7 +82,8 @@ class Board:
         self._answers[name] = answer
         self._checks[name] = {(check.name, check.path): check for check in answer.verdict.checks}
         decision = answer.verdict.decision
-        self._line(name, decision, STYLES[decision], meaning(answer.verdict))
+        stored = " (stored)" if answer.verdict.cached else ""
+        self._line(name, decision + stored, STYLES[decision], meaning(answer.verdict))
 
     def table(self) -> Table:
         """Return how far each proof is."""
@@ -101,9 +102,8 @@ class Board:
     def _state(self, name: str) -> Text:
         if name in self._answers:
             verdict = self._answers[name].verdict
-            return Text(verdict.decision, style=STYLES[verdict.decision]).append(
-                f" {verdict.seconds:.1f} s", style="not bold dim"
-            )
+            took = "stored" if verdict.cached else f"{verdict.seconds:.1f} s"
+            return Text(verdict.decision, style=STYLES[verdict.decision]).append(f" {took}", style="not bold dim")
         if name not in self._begun:
             return Text("waits", style="dim")
         return Text(f"{self._steps[name]} {clock.monotonic() - self._begun[name]:.0f} s".strip(), style="dim")

@@ -12,10 +12,12 @@ from typing import Any
 import click
 from rich.console import Console
 
-# Words go to stderr, so that stdout stays for what a program reads.
-words = Console(stderr=True, highlight=False, soft_wrap=True)
 # In a pipe nothing is cut off: what reads there wants whole names.
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
+WIDTH_OF_A_PIPE = 1000
+
+# Words go to stderr, so that stdout stays for what a program reads.
+words = Console(stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
 
 
 @contextmanager

@@ -144,9 +144,8 @@ def prove(
     if no_cache and audit:
         raise UsageError("--audit goes without --no-cache", hint="it compares a stored proof with doing it again")
     if every:
-        _check_goes_with(
-            "--all", {"--calibrate": calibrate, "--keep": keep, "--playbook": playbook}, "prove that one alone"
-        )
+        alone: dict[str, object] = {"--calibrate": calibrate, "--keep": keep, "--playbook": playbook}
+        _check_goes_with("--all", {**alone, "--profile": profile}, "prove that one alone")
         outputs = prove_all.Outputs(json_file, junit_file, report_directory)
         return prove_all.prove_all(options, projects or (Path(),), matrix, exclude, jobs, outputs, why=why)
     _check_only_one(projects, matrix, {"--exclude": exclude, "--jobs": jobs})

@@ -21,8 +21,6 @@ from labrig.prove.proof import Options
 from labrig.prove.room import Room
 from labrig.prove.several import Answer, Answers
 
-WIDTH = 200
-
 
 @dataclass(frozen=True)
 class Outputs:
@@ -68,8 +66,7 @@ def prove_all(
                 words.print(f"\n{answer.planned.name}:", markup=False)
                 stored.print_why(answer.proven)
     words.print()
-    # In a pipe nothing is cut off.
-    words.print(board.table(), width=None if words.is_terminal else WIDTH)
+    words.print(board.table())
     if outputs.report is not None:
         words.print(f"report: {overview.write(answers, outputs.report, pages)}", markup=False)
     words.print(f"{answers.decision}: {summary([answer.verdict for answer in answers.each])}", markup=False)

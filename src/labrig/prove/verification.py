@@ -140,8 +140,8 @@ def _testinfra(space: Workspace, path: PathName, tests: list[Path], processes: P
         "ansible",
         "--ansible-inventory",
         str(space.test_inventory),
-        # The scenario's own options come later, and may switch it off.
-        "--docker-sessions=on",
+        # The scenario's own options come later, and may ask for another way.
+        "--docker-through=session",
         "-p",
         "no:cacheprovider",
         f"--junitxml={junit}",

@@ -125,7 +125,7 @@ class _Session:
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
             )
-        except OSError:
+        except (FileNotFoundError, PermissionError):
             return None
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018  # both are pipes
         session = cls(process, process.stdin, process.stdout)
@@ -133,8 +133,12 @@ class _Session:
             session._write(agent_source())
             if session._is_answering() and session._frame()[0] == READY:
                 return session
-        except (OSError, EOFError):
+        except (BrokenPipeError, EOFError):
+            # And no other error: a time limit of the test's own is one of the operating system's as well.
             pass
+        except BaseException:
+            session.close()
+            raise
         session.close()
         return None
 
@@ -167,8 +171,7 @@ class _Session:
     def close(self) -> None:
         """End the agent with what it runs; it is gone when this returns, unless it does not answer any more."""
         for stream in (self._writing, self._reading):
-            with contextlib.suppress(OSError):
-                stream.close()
+            stream.close()
         try:
             self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:

@@ -41,7 +41,7 @@ class SessionBackend(DockerBackend):  # type: ignore[misc]  # Testinfra is not t
             if super().run("true").rc == 0:
                 raise SessionEnded(
                     f"the session in container {self.name} was ended while this ran: {text}; a test that ends all"
-                    " processes there needs --docker-sessions=off"
+                    " processes there needs --docker-through=exec"
                 ) from None
             # The container stopped, and with it every command in it.
             done = broken.result
