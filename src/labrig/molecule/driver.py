@@ -95,7 +95,7 @@ class Labrig(Driver):
         options = {"connection": "ansible", "ansible-inventory": str(folder)}
         # A pytest of another environment, which Molecule would run as well, does not know the option.
         is_own = shutil.which("pytest") == str(Path(sys.executable).parent / "pytest")
-        return {**options, "docker-sessions": "on"} if is_own and self._wants_sessions else options
+        return {**options, "docker-through": "session"} if is_own and self._wants_sessions else options
 
     def sanity_checks(self) -> None:
         """Nothing is to be checked beforehand: what fails says why, and the engine is asked only where it is needed."""
