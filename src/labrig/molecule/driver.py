@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,14 +86,16 @@ class Labrig(Driver):
             self._lock.__enter__()
         except LabrigError as error:
             sysexit_with_message(f"{error.message} ({error.hint})")
-        wanted = bool(self.options.get("sessions", True))
-        return self._place.connection(instance_name, os.environ, sessions=wanted)
+        return self._place.connection(instance_name, os.environ, sessions=self._wants_sessions)
 
     @property
     def testinfra_options(self) -> dict[str, str]:
         """Return the options of Testinfra, whose inventory differs in the connection alone."""
         folder = inventory.for_tests(self._config, self._place)
-        return {"connection": "ansible", "ansible-inventory": str(folder)}
+        options = {"connection": "ansible", "ansible-inventory": str(folder)}
+        # A pytest of another environment, which Molecule would run as well, does not know the option.
+        is_own = shutil.which("pytest") == str(Path(sys.executable).parent / "pytest")
+        return {**options, "docker-through": "session"} if is_own and self._wants_sessions else options
 
     def sanity_checks(self) -> None:
         """Nothing is to be checked beforehand: what fails says why, and the engine is asked only where it is needed."""
@@ -118,6 +122,10 @@ class Labrig(Driver):
         except LabrigError as error:
             # Molecule resets all drivers that are installed, also where there is no engine.
             LOG.warning("Machines of labrig, if there are any, stay: %s", error.message)
+
+    @property
+    def _wants_sessions(self) -> bool:
+        return bool(self.options.get("sessions", True))
 
     @property
     def _place(self) -> Place:
