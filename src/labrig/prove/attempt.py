@@ -18,7 +18,8 @@ from labrig.errors import EnvironmentFailed, LabrigError, UsageError
 from labrig.prove import checks, explaining, production, reuse, snapshots
 from labrig.prove.explaining import Before
 from labrig.prove.inputs import Trace
-from labrig.prove.path import Outcome, PathTaken, Start, States, Terms
+from labrig.prove.outcome import Outcome, Start, States, Terms
+from labrig.prove.path import PathTaken
 from labrig.prove.production import Chosen, FromImages
 from labrig.prove.repository import Repository
 from labrig.prove.reuse import Reuse

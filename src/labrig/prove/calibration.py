@@ -17,7 +17,8 @@ from labrig.engine.machines import require_image
 from labrig.errors import ExitCode, Interrupted
 from labrig.prove import allowed, checks, platforms, proof
 from labrig.prove.allowed import Allowed
-from labrig.prove.path import Outcome, PathTaken, Start, States
+from labrig.prove.outcome import Outcome, Start, States
+from labrig.prove.path import PathTaken
 from labrig.prove.proof import Options
 from labrig.prove.run import Run, Say
 from labrig.prove.verdict import Check

@@ -19,7 +19,8 @@ from labrig.ansible.events import Ended
 from labrig.errors import LabrigError
 from labrig.prove import attribution, classes
 from labrig.prove.attribution import LEFT_AS_IT_WAS, On, Place, Story, Touch, Watched
-from labrig.prove.path import Outcome, PathTaken, Start, States, Terms, Wanted
+from labrig.prove.outcome import Outcome, Start, States, Terms, Wanted
+from labrig.prove.path import PathTaken
 from labrig.prove.run import Run, Say
 from labrig.prove.snapshots import Source
 from labrig.prove.verdict import PATHS, Finding, PathName, Production

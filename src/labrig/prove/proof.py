@@ -17,7 +17,7 @@ from labrig.errors import EnvironmentFailed, LabrigError, UsageError
 from labrig.prove import allowed, checks, configuration, platforms, production, snapshots
 from labrig.prove.attempt import Answers, Attempt, Audit, OnCheck, of_store, words_of
 from labrig.prove.configuration import Configuration
-from labrig.prove.path import Terms
+from labrig.prove.outcome import Terms
 from labrig.prove.repository import NO_HEAD, Repository
 from labrig.prove.reuse import Found, Reuse
 from labrig.prove.run import Run, Say

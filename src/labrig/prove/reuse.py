@@ -29,7 +29,7 @@ from labrig.engine.machines import Machine, MountedFiles
 from labrig.errors import EnvironmentFailed
 from labrig.prove import archives, outside, snapshots
 from labrig.prove.inputs import Change, Input, Trace, World, programs
-from labrig.prove.path import Outcome, Start, Terms
+from labrig.prove.outcome import Outcome, Start, Terms
 from labrig.prove.production import Chosen, FromRef
 from labrig.prove.repository import Repository
 from labrig.prove.run import Run
