@@ -9,8 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import phases
@@ -49,14 +47,11 @@ class Measured:
 
 
 def columns() -> list[Column]:
-    """Return what is measured, in the order of a turn; what this labrig cannot do yet is left out."""
-    found = [Column("molecule, docker", MOLECULE)]
-    if "labrig" in {one.name for one in entry_points(group="molecule.driver")}:
-        found.append(Column("molecule, labrig", (*MOLECULE, "--driver-name", "labrig")))
-    cold = (*PROVE, "--no-cache") if keeps_verdicts() else PROVE
+    """Return what is measured, in the order of a turn."""
     return [
-        *found,
-        Column("prove, cold", cold),
+        Column("molecule, docker", MOLECULE),
+        Column("molecule, labrig", (*MOLECULE, "--driver-name", "labrig")),
+        Column("prove, cold", (*PROVE, "--no-cache")),
         Column("prove, unchanged", PROVE, _proven),
         Column("prove, role changed", PROVE, _role_changed),
         Column("prove, test changed", PROVE, _test_changed),
@@ -99,10 +94,9 @@ def measure(column: Column, project: Project) -> Measured:
 
 
 def _proven(project: Project) -> None:
-    """Let it be proven as it is, so that its verdict is there, where this labrig keeps any."""
+    """Let it be proven as it is, so that its verdict is there."""
     project.restore()
-    if keeps_verdicts():
-        _finish(project, PROVE)
+    _finish(project, PROVE)
 
 
 def _role_changed(project: Project) -> None:
@@ -129,15 +123,6 @@ def _finish(project: Project, words: tuple[str, ...]) -> None:
         sys.exit(
             f"{' '.join(words)} on {project.kind.name} ended with {done.returncode}:\n{done.stdout[-TAIL_CHARACTERS:]}"
         )
-
-
-@cache
-def keeps_verdicts() -> bool:
-    """Tell whether this labrig takes verdicts from earlier proofs, which it can be told not to do."""
-    help_text = subprocess.run(
-        _words((*PROVE, "--help")), env=_environment(), capture_output=True, text=True, check=True
-    ).stdout
-    return "--no-cache" in help_text
 
 
 def _words(words: tuple[str, ...]) -> list[str]:
