@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -122,3 +123,10 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvironmentFailed, match="the report cannot be written to"):
         report.write(verdict(), tmp_path / "file", None)
+
+
+def test_a_stored_answer_says_so_and_when_it_was_found_out() -> None:
+    made = datetime(2026, 1, 31, 12, 5, tzinfo=UTC)
+    page = report.render(verdict(cached=True, made=made), [])
+    assert "2026-01-31 12:05:00 UTC, and nothing that decides it has changed since" in page
+    assert "2026-01-31 12:05:00 UTC</dd>" in report.render(verdict(made=made), [])
