@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -150,6 +151,11 @@ def project(tmp_path: Path) -> Project:
         molecule__default__molecule_yml=molecule(),
         molecule__default__converge_yml=CONVERGE,
     )
+
+
+def pytest_configure() -> None:
+    """Let what tests start be interrupted: workers of pytest-xdist ignore that, and processes inherit it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
