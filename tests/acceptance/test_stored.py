@@ -29,6 +29,12 @@ class FilterModule:
 """
 
 
+@pytest.fixture(autouse=True)
+def empty_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin with nothing stored, of other tests neither."""
+    monkeypatch.setenv("LABRIG_CACHE", str(tmp_path / "store"))
+
+
 def cached(done: Done) -> dict[tuple[str, str | None], bool]:
     assert done.verdict is not None, done.err
     return {(check["name"], check["path"]): check["cached"] for check in done.verdict["checks"]}

@@ -176,6 +176,13 @@ _CHANCE = (
         "package apache2 starts it once when it is installed; that its service is disabled is compared",
         where={"program": "/usr/bin/htcacheclean"},
     ),
+    # The job itself is another process, and is compared.
+    Rule(
+        "ansible-watches-a-job",
+        "process",
+        r"\S.* \S*python[\d.]* (-\S+ )*/\S+/ansible-tmp-[\d.]+-\d+-\d+/async_wrapper\.py j\d+ .+",
+        "Ansible's own watcher of a background task looks every 5 s whether that has ended",
+    ),
     Rule(
         "passing-queries",
         "socket",

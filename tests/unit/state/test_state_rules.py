@@ -22,6 +22,8 @@ BYTES_AND_MODE_DIFFER = (FILE, {**OTHER, "mode": "0600"})
 TOLD = {"described": "postgresql"}
 CACHE_CLEANER = "apache-htcacheclean.service www-data /usr/bin/htcacheclean -d 120 -p /var/cache/apache2 -l 300M -n"
 
+WATCHER = "/root/.ansible/tmp/ansible-tmp-1795277389.496535-4799-76623974225011/async_wrapper.py j7464 30 /x.py _"
+
 # Rule: what it hides, as (key, left, right); and what it must not hide.
 CASES = {
     "id-numbers": ([("user redis", {"number": "101"}, {"number": "102"}), ("group x", {"number": "1"}, None)], []),
@@ -51,6 +53,13 @@ CASES = {
                 {"password": "set", "password_changed": "2026-01-02"},
             ),
             ("app", {"password_changed": "2026-01-01", "password_max": "9"}, {"password_changed": "2026-01-02"}),
+        ],
+    ),
+    "ansible-watches-a-job": (
+        [(f"no unit root /usr/bin/python3.11 {WATCHER}", {"count": 1}, None)],
+        [
+            ("no unit root sleep 600", {"count": 1}, None),
+            ("no unit root /usr/bin/python3.11 /opt/async_wrapper.py j7464 30", {"count": 1}, None),
         ],
     ),
     "group-password-hashes": (
