@@ -20,6 +20,7 @@ from typing import Any
 
 from labrig import __version__
 from labrig.ansible.reads import Reads
+from labrig.ansible.recorder import names_digest
 
 ABSENT, FOLDER, SPECIAL, UNREADABLE = "absent", "a folder", "a special file", "unreadable"
 # What a terminal or a shell sets, and what only says how output looks or where things are kept for a while.
@@ -122,20 +123,22 @@ class World:
         """
         inputs: dict[str, Input] = {f"setting {name}": self._setting(name) for name in self.settings}
         outside: list[str] = []
-        for path in sorted(reads.files):
+        for path in sorted(reads.files | reads.absent):
             place = self._place(path, own)
-            if place is not None:
-                inputs[f"file {place}"] = found = self._file(place)
-                if found.digest == FOLDER or (found.digest == ABSENT and ".git" in Path(place).parts):
-                    # Git writes there at any time; who looks for something that is not there looks everywhere.
-                    del inputs[f"file {place}"]
-                elif self._is_younger(place, found, own, began):
-                    outside.append(f"{place} was changed while it was in use")
-        for path in sorted(reads.folders):
+            if place is None:
+                continue
+            found = self._file(place)
+            if found.digest == FOLDER or (found.digest == ABSENT and ".git" in Path(place).parts):
+                # Git writes there at any time; who looks for something that is not there looks everywhere.
+                continue
+            inputs[f"file {place}"] = found
+            if self._is_another(place, found, reads, path, own, began):
+                outside.append(f"{place} was changed while it was in use")
+        for path, names_then in sorted(reads.folders.items()):
             place = self._place(path, own)
             if place is not None and not _is_temporary(self._path(place)):
-                inputs[f"folder {place}"] = found = self._folder(place)
-                if self._is_younger(place, found, own, began):
+                inputs[f"folder {place}"] = self._folder(place)
+                if names_then != self._names(place) and not self._path(place).is_relative_to(own):
                     outside.append(f"{place} was changed while it was in use")
         names = set(self.environment) if "*" in reads.variables else reads.variables
         for name in sorted(names - IDLE_VARIABLES):
@@ -200,26 +203,25 @@ class World:
 
     def _folder(self, place: str) -> Input:
         try:
-            names = sorted(one.name for one in self._path(place).iterdir() if one.name != BY_PYTHON)
-        except (FileNotFoundError, NotADirectoryError):
-            return Input(ABSENT)
+            return Input(self._names(place) or ABSENT)
         except OSError:
             return Input(UNREADABLE)
-        return Input(self._hash("\0".join(names).encode("utf-8", "surrogateescape")))
 
-    def _is_younger(self, place: str, found: Input, own: Path, began: float) -> bool:
-        """Tell whether it may have been something else when it was looked at: nobody else writes in own folder."""
-        path = self._path(place)
-        if path.is_relative_to(own):
+    def _names(self, place: str) -> str:
+        """Return what stands for the names in a folder; nothing where there is no such folder."""
+        try:
+            return names_digest(one.name for one in self._path(place).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+
+    def _is_another(self, place: str, found: Input, reads: Reads, path: str, own: Path, began: float) -> bool:
+        """Tell whether a file may have been another when it was looked at: nobody else writes in own folder."""
+        if self._path(place).is_relative_to(own):
             return False
         if found.signature:
-            return found.signature[2] / 1e9 >= began
-        if place.startswith(os.sep):
-            # What is not there, or is a folder, is watched in the project only: elsewhere everybody writes.
-            return False
-        while not path.exists():
-            path = path.parent
-        return path.stat().st_ctime >= began
+            return path in reads.absent or found.signature[2] / 1e9 >= began
+        # Elsewhere programs have files of their own for a while.
+        return found.digest == ABSENT and path in reads.files and not place.startswith(os.sep)
 
     def _place(self, path: str, own: Path) -> str | None:
         """Return the name of a path; None for what is labrig's own or no file."""

@@ -106,7 +106,9 @@ def _levels(scenario: Scenario) -> list[Path]:
 
 def looked_at(space: Workspace) -> Reads:
     """Return what the Testinfra files of a workspace looked at on this machine, with the programs that they start."""
-    found = Reads(frozenset(str(level / CONFTEST) for level in _levels(space.scenario)))
+    possible = frozenset(str(level / CONFTEST) for level in _levels(space.scenario))
+    there = frozenset(one for one in possible if Path(one).is_file())
+    found = Reads(there, possible - there)
     for name in (READS, *(f"{program}.reads" for program in RECORDED)):
         found |= what_was_read(space.folder / name)
     return found

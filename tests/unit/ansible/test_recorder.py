@@ -10,6 +10,7 @@ import pytest
 
 from labrig.ansible import reads
 from labrig.ansible.reads import Reads
+from labrig.ansible.recorder import names_digest
 
 
 @pytest.fixture
@@ -63,7 +64,8 @@ def test_what_is_read_is_recorded(folder: Path, program: str) -> None:
 def test_what_is_looked_for_in_vain_is_recorded(folder: Path, program: str) -> None:
     found, done = recorded(folder, program)
     assert done.returncode == 0, done.stderr
-    assert str(folder / "missing") in found.files
+    assert str(folder / "missing") in found.absent
+    assert str(folder / "missing") not in found.files
 
 
 def test_listed_folders_variables_programs_and_addresses_are_recorded(folder: Path) -> None:
@@ -75,7 +77,7 @@ def test_listed_folders_variables_programs_and_addresses_are_recorded(folder: Pa
         "socket.socket().connect_ex(('127.0.0.1', 9))\n",
     )
     assert done.returncode == 0, done.stderr
-    assert str(folder) in found.folders
+    assert found.folders[str(folder)] == names_digest(["there", "program.py", "record"])
     assert {"FIRST", "SECOND", "THIRD"} <= found.variables
     assert "*" not in found.variables
     assert found.programs == {"true 'and more'"}
@@ -107,5 +109,13 @@ def test_a_program_finds_nothing_imported_that_it_did_not_import(folder: Path) -
 
 
 def test_byte_code_stands_for_its_source() -> None:
-    found = reads.parse(['["read", "/x/__pycache__/plugin.cpython-311.pyc"]', '["read", "/x/half'])
-    assert found.files == {"/x/plugin.py"}
+    there, absent = (f'["{kind}", "/x/__pycache__/{kind}.cpython-311.pyc"]' for kind in ("read", "absent"))
+    found = reads.parse([there, absent, '["read", "/x/half'])
+    assert found.files == {"/x/read.py"}
+    assert not found.absent
+
+
+def test_a_folder_that_changes_between_two_looks_is_told() -> None:
+    one, other = (reads.parse([f'["listed", "/x", "{digest}"]']) for digest in ("a", "b"))
+    assert (one | one).folders == {"/x": "a"}
+    assert (one | other).folders == {"/x": ""}

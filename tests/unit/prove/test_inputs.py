@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from labrig.ansible.reads import Reads
+from labrig.ansible.recorder import names_digest
 from labrig.prove.inputs import Input, Trace, World
 
 LATER = 4e9
@@ -33,9 +34,11 @@ def world(project: Path) -> World:
     )
 
 
-def looked(project: Path, *, folders: frozenset[str] = frozenset()) -> Reads:
+def looked(project: Path) -> Reads:
     files = {str(project / "tasks/main.yml"), str(project / "tasks/Debian.yml"), "/etc/hostname"}
-    return Reads(frozenset(files), folders | {str(project / "tasks")}, frozenset({"COLOUR", "ABSENT", "TERM"}))
+    absent = {str(project / "tasks/Debian.yml")}
+    listed = {str(project / "tasks"): names_digest(["main.yml"])}
+    return Reads(frozenset(files - absent), frozenset(absent), listed, frozenset({"COLOUR", "ABSENT", "TERM"}))
 
 
 def traced(world: World, project: Path, tmp_path: Path) -> Trace:
@@ -137,15 +140,25 @@ def test_an_archive_is_asked_only_where_all_else_is_the_same(world: World, proje
     assert asked == []
 
 
-@pytest.mark.parametrize("what", ["tasks/main.yml", "tasks/Debian.yml"])
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda p: (p / "tasks/main.yml").write_text("- two\n"), {"tasks/main.yml"}),
+        (lambda p: (p / "tasks/main.yml").unlink(), {"tasks/main.yml", "tasks"}),
+        (lambda p: (p / "tasks/Debian.yml").write_text(""), {"tasks/Debian.yml", "tasks"}),
+        (lambda p: (p / "tasks/other.yml").write_text(""), {"tasks"}),
+        # Python writes that while it looks.
+        (lambda p: (p / "tasks/__pycache__").mkdir(), set()),
+    ],
+)
 def test_what_is_changed_while_it_is_read_is_not_trusted(
-    world: World, project: Path, tmp_path: Path, what: str
+    world: World, project: Path, tmp_path: Path, change: Callable[[Path], None], what: set[str]
 ) -> None:
-    began = time.time() - 0.1
-    for path in (project / "tasks/main.yml", project / "tasks"):
-        path.touch()
-    trace = world.trace(Reads(frozenset({str(project / what)})), own=tmp_path / "run", began=began)
-    assert trace.outside == (f"{what} was changed while it was in use",)
+    time.sleep(0.05)
+    began = time.time()
+    change(project)
+    trace = world.trace(looked(project), own=tmp_path / "run", began=began)
+    assert set(trace.outside) == {f"{one} was changed while it was in use" for one in what}
 
 
 def test_links_in_the_runs_folder_lead_to_the_project(world: World, project: Path, tmp_path: Path) -> None:
