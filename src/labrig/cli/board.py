@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
 from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from labrig import clock
-from labrig.cli.console import words
+from labrig.cli.console import Alive, words
 from labrig.cli.progress import SIGNS
 from labrig.prove.apart import Answered, Event, Stepped
 from labrig.prove.meaning import meaning
@@ -25,7 +22,7 @@ STYLES: Mapping[Decision, str] = {"proven": "green", "disproved": "bold red", "e
 GRAVITY: Sequence[Result] = ("error", "fail", "skip", "pass")
 
 
-class Board:
+class Board(Alive):
     """What a person sees of several proofs.
 
     Args:
@@ -34,24 +31,13 @@ class Board:
 
     def __init__(self, plan: Iterable[Planned]) -> None:
         self._names = [planned.name for planned in plan]
+        super().__init__()
         self._began = clock.monotonic()
         self._begun: dict[str, float] = {}
         # The last one that began, on either path.
         self._steps: dict[str, str] = {}
         self._checks: dict[str, dict[Question, Check]] = {name: {} for name in self._names}
         self._answers: dict[str, Answer] = {}
-        self._live = Live(self, console=words, refresh_per_second=4, transient=True) if words.is_terminal else None
-
-    def __enter__(self) -> Self:
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
 
     def __rich__(self) -> RenderableType:
         seconds = clock.monotonic() - self._began
@@ -109,7 +95,7 @@ class Board:
         return Text(f"{self._steps[name]} {clock.monotonic() - self._begun[name]:.0f} s".strip(), style="dim")
 
     def _line(self, name: str, said: str, style: str = "", reason: str = "") -> None:
-        if self._live is None:
+        if not self.is_alive:
             line = Text(f"[{clock.monotonic() - self._began:6.1f}s] {name}  ").append(said, style=style)
             words.print(line.append(f": {reason.splitlines()[0]}" if reason else ""))
 

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 
 # In a pipe nothing is cut off: what reads there wants whole names.
 WIDTH_OF_A_PIPE = 1000
@@ -18,6 +20,33 @@ WIDTH_OF_A_PIPE = 1000
 # Words go to stderr, so that stdout stays for what a program reads.
 words = Console(stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
+
+
+class Alive:
+    """What lives on a terminal while a context lasts, drawn as ``__rich__`` says; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        is_drawn = words.is_terminal
+        self._live = Live(self, console=words, refresh_per_second=8, transient=True) if is_drawn else None
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __rich__(self) -> RenderableType:
+        raise NotImplementedError
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is drawn; else each thing that happens is a line of its own."""
+        return self._live is not None
 
 
 @contextmanager

@@ -5,16 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Self
 
 from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from labrig import clock
-from labrig.cli.console import words
+from labrig.cli.console import Alive, words
 from labrig.prove import allowed
 from labrig.prove.verdict import PATH_CHECKS, PATHS, Check, Finding, Question, Result, Verdict
 from labrig.state.content import ContentDiff
@@ -31,7 +28,7 @@ MESSAGE_LINES = 12
 DIFF_LINES = 4
 
 
-class Progress:
+class Progress(Alive):
     """What a person sees of a proof; its methods may be called from several threads.
 
     Args:
@@ -40,22 +37,11 @@ class Progress:
 
     def __init__(self, *, table: bool = True) -> None:
         self._table = table
+        super().__init__()
         self._began = clock.monotonic()
         self._steps: dict[str, str] = {}
         self._checks: dict[Question, Check] = {}
         self._lock = threading.Lock()
-        self._live = Live(self, console=words, refresh_per_second=8, transient=True) if words.is_terminal else None
-
-    def __enter__(self) -> Self:
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
 
     def __rich__(self) -> RenderableType:
         with self._lock:
@@ -71,14 +57,14 @@ class Progress:
         with self._lock:
             self._steps[path] = f"{step}: {task}" if task else step
         # A line for each step, not for each task: a log is read afterwards.
-        if self._live is None and not task:
+        if not self.is_alive and not task:
             words.print(f"[{clock.monotonic() - self._began:6.1f}s] {path:<8} {step}", markup=False)
 
     def check(self, check: Check) -> None:
         """Take note of an answer."""
         with self._lock:
             self._checks[check.name, check.path] = check
-        if self._live is None:
+        if not self.is_alive:
             sign, style = SIGNS[check.result]
             where = check.path or "both"
             line = Text(f"[{clock.monotonic() - self._began:6.1f}s] {where:<8} ")
