@@ -7,12 +7,11 @@ import os
 import signal
 import sys
 import traceback
-from types import FrameType
 from typing import Never
 
 import click
 
-from labrig import __version__
+from labrig import __version__, interrupts
 from labrig.errors import ExitCode, LabrigError
 
 # Loaded when called for, so that `labrig --version` does not wait for Docker's library.
@@ -72,7 +71,7 @@ def is_debugging() -> bool:
 def main() -> Never:
     """Run the command line, and end with the exit code that the outcome stands for."""
     # A terminated run cleans up as an interrupted one does.
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupts.hear(signal.SIGTERM)
     try:
         code = cli.main(prog_name="labrig", standalone_mode=False)
     except click.exceptions.Abort:
@@ -97,11 +96,6 @@ def main() -> Never:
             ExitCode.ENVIRONMENT,
         )
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> Never:
-    del number, frame
-    raise KeyboardInterrupt
 
 
 def _end(message: str, code: ExitCode) -> Never:

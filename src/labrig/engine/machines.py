@@ -256,7 +256,8 @@ class Machine:
                 stdout, stderr = api.exec_start(handle, demux=True)
                 code = api.exec_inspect(handle)["ExitCode"]
             except APIError as error:
-                if error.status_code in (404, 409):
+                # One that stops between the creation of a command and its start is an internal error to Docker 20.10.
+                if error.status_code in (404, 409) or "is not running" in str(error.explanation):
                     return Output(255, b"", str(error.explanation).encode())
                 raise
         return Output(int(code if code is not None else 255), stdout or b"", stderr or b"")

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Never
 
+from labrig import interrupts
 from labrig.errors import EnvironmentFailed, ExitCode, Interrupted, LabrigError
 from labrig.prove import proof
 from labrig.prove.proof import Options, Proven
@@ -151,14 +151,9 @@ def take(told: Connection) -> None:
 def main() -> None:
     """Be the process of a proof: the pipe is the file of the number that the one argument says."""
     # Whoever started labrig may have had interruptions ignored, as shells do for what is in the background.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    interrupts.hear(signal.SIGINT, signal.SIGTERM)
     try:
         with Connection(int(sys.argv[1])) as told:
             take(told)
     except (KeyboardInterrupt, Interrupted):
         sys.exit(ExitCode.INTERRUPTED)
-
-
-def _interrupt(*_: object) -> Never:
-    raise KeyboardInterrupt
