@@ -45,6 +45,7 @@ class PathTaken:
         self._checks: list[Check] = []
         self._logs: dict[str, Path] = {}
         self._machines: list[Machine] = []
+        self._memories: dict[str, capture.Memory] = {}
         self._steps: list[tuple[str, float]] = []
         self._ran: list[Ran] = []
         self._tasks: list[Ended] = []
@@ -214,6 +215,7 @@ class PathTaken:
             machine.remove()
             self._run.machines.remove(machine)
         self._machines = []
+        self._memories = {}
 
     def _boot(self) -> Workspace:
         terms = self._terms
@@ -291,9 +293,10 @@ class PathTaken:
         return {
             machine.name: capture.capture(
                 machine.stream,
-                asked=self._asked(machine),
+                asked=self._asked(machine, remember=True),
                 python=machine.python(),
                 source=f"the state of machine {machine.name}",
+                memory=self._memories.setdefault(machine.name, capture.Memory()),
             )
             for machine in self._machines
         }
@@ -302,13 +305,13 @@ class PathTaken:
         for machine in self._machines:
             machine.settle()
 
-    def _asked(self, machine: Machine) -> str:
+    def _asked(self, machine: Machine, *, remember: bool = False) -> str:
         """Return what to ask of the probe on a machine: which addresses are its own, and which are the others'."""
         former = {name: mounted.addresses for name, mounted in self._start.mounted.items()}
         owners = platforms.owners({one.name: one.addresses() for one in self._machines}, former)
         own = [address for address, name in owners.items() if name == machine.name]
         others = {address: name for address, name in owners.items() if name != machine.name}
-        return capture.request(own_addresses=own, peers=others, key=self._terms.fingerprints)
+        return capture.request(own_addresses=own, peers=others, key=self._terms.fingerprints, remember=remember)
 
     def _survives_restart(self, before: States) -> tuple[Check, tuple[Finding, ...], tuple[Ignored, ...]]:
         self._step("restart")

@@ -10,12 +10,14 @@ standard input and yields what comes out:
 
 from __future__ import annotations
 
+import ast
 import base64
 import contextlib
 import json
 import secrets
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib import resources
 
 from labrig.state.model import State, whole
@@ -26,7 +28,7 @@ PACKAGE = "labrig.state.probe"
 
 # Each after those that it imports.
 PARTS = (
-    *("text", "mounts", "machine", "canonical", "attributes", "packages", "files"),
+    *("text", "mounts", "memory", "machine", "canonical", "attributes", "packages", "files"),
     *("alternatives", "diversions", "debconf", "openpgp", "apt", "links", "languages", "fstab"),
     *("stale", "units", "sockets", "processes", "netlink", "routes", "firewall", "settings", "schedule"),
     *("masking", "servers", "accounts", "sudo", "authorized"),
@@ -46,14 +48,58 @@ for name, source in {sources!r}:
     package, _, own = name.rpartition(".")
     setattr(sys.modules.setdefault(package, types.ModuleType(package)), own, module)
     exec(compile(source, name, "exec"), module.__dict__)
-sys.exit(sys.modules["{package}.{entry}"].main(sys.argv[1:]))
+sys.exit(sys.modules["{package}.{entry}"].main(sys.argv[1:], *globals().get("MORE", ())))
 """
 
 
-def _assembled(entry: str) -> bytes:
+MEMORY = '{"memory":'
+"""How the line begins that holds what the probe wants to remember."""
+
+
+class Memory:
+    """What the probe remembers of one machine from a capture to the next: what it has read of files.
+
+    Files that have not changed since are then not read again. See ``labrig.state.probe.memory``, which alone
+    understands the text.
+    """
+
+    def __init__(self) -> None:
+        self._text = ""
+
+    def before(self, source: bytes) -> bytes:
+        """Return the probe's source with what it remembers."""
+        return f"MORE = ({json.dumps(self._text)},)\n".encode() + source if self._text else source
+
+    def heard(self, found: Iterable[str]) -> Iterator[str]:
+        """Yield the lines of a state; keep what is to be remembered, which is no part of it."""
+        for line in found:
+            if line.startswith(MEMORY):
+                with contextlib.suppress(ValueError):
+                    self._text = str(json.loads(line)["memory"])
+            else:
+                yield line
+
+
+def _assembled(entry: str, *, bare: bool = False) -> bytes:
     folder = resources.files(PACKAGE)
     sources = [(f"{PACKAGE}.{part}", folder.joinpath(f"{part}.py").read_text(encoding="utf-8")) for part in PARTS]
+    if bare:
+        sources = [(name, _bare(source)) for name, source in sources]
     return LOADER.format(sources=sources, package=PACKAGE, entry=entry).encode("ascii")
+
+
+def _bare(source: str) -> str:
+    """Return a module's source without what only people read."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+@cache
+def _packed() -> str:
+    return base64.b85encode(zlib.compress(_assembled("main", bare=True), 9)).decode()
 
 
 PROBE: bytes = _assembled("main")
@@ -71,6 +117,7 @@ def request(
     only: Iterable[str] = (),
     dimensions: Iterable[str] | None = None,
     key: str = "",
+    remember: bool = False,
 ) -> str:
     """Return what to ask of the probe, as JSON.
 
@@ -82,6 +129,7 @@ def request(
         dimensions: Names of ``labrig.state.dimensions``; None for all.
         key: With ``FINGERPRINT_KEY``, two secrets are told apart among the states of this run; without, it is told
             only that there is one. A state that is compared in another run must have been captured without.
+        remember: Ask it for a ``Memory``, for ``capture``.
     """
     asked: dict[str, object] = {
         "self": list(own_addresses),
@@ -93,6 +141,8 @@ def request(
         asked["dimensions"] = list(dimensions)
     if key:
         asked["key"] = key
+    if remember:
+        asked["remember"] = True
     return json.dumps(asked)
 
 
@@ -110,8 +160,7 @@ def packed_command(asked: str = "{}", *, python: str = "python3") -> list[str]:
 
     The probe travels in one argument, compressed; Linux allows 128 KiB for one. Nothing is written on the machine.
     """
-    packed = base64.b85encode(zlib.compress(PROBE, 9)).decode()
-    return [python, "-I", "-S", "-B", "-c", UNPACK.format(packed), asked]
+    return [python, "-I", "-S", "-B", "-c", UNPACK.format(_packed()), asked]
 
 
 def stream(
@@ -164,7 +213,12 @@ def _stamped(found: Iterable[str], about: Mapping[str, object]) -> Iterator[str]
 
 
 def capture(
-    execute: Execute, *, asked: str = "{}", python: str = "python3", source: str = "the captured state"
+    execute: Execute,
+    *,
+    asked: str = "{}",
+    python: str = "python3",
+    source: str = "the captured state",
+    memory: Memory | None = None,
 ) -> State:
     """Run the probe and return the machine's state.
 
@@ -174,12 +228,16 @@ def capture(
         asked: From ``request()``.
         python: The interpreter there, 3.8 or newer.
         source: What messages call the state.
+        memory: Of earlier captures of the same machine, where ``asked`` asks for one; learns from this one.
 
     Raises:
         EnvironmentFailed: The output ends before the state does.
         UsageError: What came back is not a state.
     """
-    return State.parse(lines(execute(command(asked, python=python), PROBE)), source=source)
+    if memory is None:
+        return State.parse(lines(execute(command(asked, python=python), PROBE)), source=source)
+    found = lines(execute(command(asked, python=python), memory.before(PROBE)))
+    return State.parse(memory.heard(found), source=source)
 
 
 def look(

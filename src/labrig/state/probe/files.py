@@ -186,10 +186,25 @@ def _opened(path: bytes, key: str, machine: Machine, packaged: bytes | None) -> 
         flags = locked(descriptor)
         if flags:
             value["locked"] = flags
-        value.update(content(descriptor, status.st_size, key, machine, packaged))
+        value.update(_remembered(descriptor, path, key, status, machine, packaged))
     finally:
         os.close(descriptor)
     return value
+
+
+def _remembered(
+    descriptor: int, path: bytes, key: str, status: os.stat_result, machine: Machine, packaged: bytes | None
+) -> Value:
+    """Return ``content``, read only where an earlier look does not tell it."""
+    if machine.memory is None:
+        return content(descriptor, status.st_size, key, machine, packaged)
+    found = machine.memory.recall(path, status, packaged)
+    if found is None:
+        found = content(descriptor, status.st_size, key, machine, packaged)
+        # A canonical form may depend on more than the bytes, such as the names of users.
+        if key not in SECRET and "canonical" not in found:
+            machine.memory.keep(path, status, packaged, found, addressed=status.st_size < WHOLE_LIMIT)
+    return found
 
 
 def _attributes(file: bytes | int, machine: Machine) -> Value:

@@ -14,6 +14,7 @@ import struct
 import subprocess
 from typing import TYPE_CHECKING
 
+from labrig.state.probe.memory import Memory
 from labrig.state.probe.mounts import LAYERED, below, left_out, mounts, plain
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ class Machine:
         rpm_files: What rpm tells of its files, kept from one question to the next.
         noticed: What the last walk noticed by the way, see ``labrig.state.probe.files``.
         described: Folder to the dimension that tells by meaning what its files hold; filled by those dimensions.
+        memory: What an earlier look read of files; None where that was not asked for.
     """
 
-    def __init__(self, request: Mapping[str, Any]) -> None:
+    def __init__(self, request: Mapping[str, Any], memory: str = "") -> None:
         self.root = os.fsencode(str(request.get("root", "/"))).rstrip(b"/")
         self.live = not self.root
         self.only = [os.fsencode(path).rstrip(b"/") or b"/" for path in request.get("only", ())]
@@ -81,6 +83,7 @@ class Machine:
         self._address_bytes = [address.encode() for address in self.addresses]
         self._address_pattern = address_pattern(self.addresses)
         self.described: dict[bytes, str] = {}
+        self.memory = Memory(memory, self.addresses) if request.get("remember") and self.live else None
         self._key = str(request.get("key", "")).encode()
         self.users = self._names("/etc/passwd")
         self.groups = self._names("/etc/group")

@@ -75,16 +75,18 @@ DIMENSIONS: dict[str, Callable[[Machine], Entries]] = {
 }
 
 # What a request may hold: further own addresses, addresses of other machines with their names, the root to
-# read, the paths to keep to, the dimensions to read, and a key for fingerprints of secrets.
-KNOWN = ("self", "peers", "root", "only", "dimensions", "key")
+# read, the paths to keep to, the dimensions to read, a key for fingerprints of secrets, and whether to tell what the
+# next look need not read again.
+KNOWN = ("self", "peers", "root", "only", "dimensions", "key", "remember")
 
 WRITTEN_AT_ONCE = 500
 
 
-def records(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def records(request: Mapping[str, Any], memory: str = "") -> Iterator[dict[str, Any]]:
     """Yield the header, every entry, and the end with the number of entries.
 
-    A dimension that fails says so in a record of its own; what it gave before stays.
+    A dimension that fails says so in a record of its own; what it gave before stays. What the next look may be given
+    as ``memory``, where the request asks for it, comes before the end.
 
     Raises:
         ValueError: The request holds something unknown.
@@ -92,7 +94,7 @@ def records(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     unknown = sorted(set(request).difference(KNOWN)) + sorted(set(request.get("dimensions", ())).difference(DIMENSIONS))
     if unknown:
         raise ValueError("a request holds {}; {} is unknown".format(", ".join(KNOWN), ", ".join(unknown)))
-    machine = Machine(request)
+    machine = Machine(request, memory)
     wanted = [name for name in DIMENSIONS if name in request.get("dimensions", DIMENSIONS)]
     yield {"schema": SCHEMA, **description(machine), "dimensions": wanted}
     entries = 0
@@ -105,15 +107,17 @@ def records(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"dimension": name, "unreadable": str(problem)}
         except Exception as problem:  # noqa: BLE001 - whatever one dimension meets, the others are still told
             yield {"dimension": name, "unreadable": f"{type(problem).__name__}: {problem}"}
+    if machine.memory is not None and machine.memory.told:
+        yield {"memory": machine.memory.as_text()}
     yield {"end": True, "entries": entries}
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], memory: str = "") -> int:
     """Write the state of this machine to standard output as JSON lines; ``arguments`` may hold one request."""
     encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
     pending: list[str] = []
     try:
-        for record in records(json.loads(arguments[0]) if arguments else {}):
+        for record in records(json.loads(arguments[0]) if arguments else {}, memory):
             pending.append(encode(record))
             if len(pending) >= WRITTEN_AT_ONCE:
                 _write(pending)

@@ -33,15 +33,18 @@ PROPERTIES = (
 OFTEN = 3
 LATELY = 60.0
 
+# Besides the folders of units, whether one is enabled and should be follows from these; see systemd.preset(5).
+PRESETS = tuple(f"{folder}/systemd/system-preset" for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"))
+
 # One property, several lines.
 REPEATED = frozenset({"TimersCalendar", "TimersMonotonic", "EnvironmentFiles", "ExecStart"})
 
 
 def read(machine: Machine) -> Entries:
     """Yield every unit that has a file, and units made otherwise as long as they are active or failed."""
-    listed = machine.query("systemctl", "list-unit-files", "--plain", "--no-legend", "--no-pager")
     shown = show(machine)
     folders = machine.query("systemctl", "show", "--property", "UnitPath", "--value", "--no-pager").split()
+    listed = _listed(machine, folders)
     clock = Clock.now()
     found = units(listed, shown, clock.monotonic)
     lingering = _lingering(machine)
@@ -58,6 +61,13 @@ def read(machine: Machine) -> Entries:
         if unit:
             value.update(reasons(machine, unit, clock))
         yield written(name.encode("utf-8", "surrogateescape")), value
+
+
+def _listed(machine: Machine, folders: list[str]) -> str:
+    def ask() -> str:
+        return machine.query("systemctl", "list-unit-files", "--plain", "--no-legend", "--no-pager")
+
+    return ask() if machine.memory is None else machine.memory.answer([*folders, *PRESETS], ask)
 
 
 def show(machine: Machine) -> str:
