@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import docker
 import requests
@@ -15,6 +16,7 @@ from docker.errors import APIError, DockerException
 
 from labrig.errors import EnvironmentFailed, LabrigError
 
+LOCAL_ENGINE = "unix:///var/run/docker.sock"
 START_ENGINE = "start the Docker Engine, or set DOCKER_HOST to one that runs; `labrig doctor` tells more"
 READ_TIMEOUT_SECONDS = 120
 
@@ -31,11 +33,26 @@ def connect(timeout: int = READ_TIMEOUT_SECONDS) -> DockerClient:
         client = docker.DockerClient.from_env(use_context=False, version="auto", timeout=timeout, max_pool_size=32)
         client.ping()
     except (DockerException, requests.RequestException, OSError) as error:
-        where = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
         raise EnvironmentFailed(
-            f"no Docker Engine answers at {where}: {_first_line(error)}", hint=START_ENGINE
+            f"no Docker Engine answers at {address()}: {_first_line(error)}", hint=START_ENGINE
         ) from error
     return client
+
+
+def address() -> str:
+    """Return the engine's address as ``DOCKER_HOST`` gives it, or the local one's; Docker's contexts do not count."""
+    return os.environ.get("DOCKER_HOST") or LOCAL_ENGINE
+
+
+def is_local() -> bool:
+    """Tell whether the engine is this machine's own: its routes and addresses are ours."""
+    return address().startswith("unix:")
+
+
+def host() -> str:
+    """Return the address at which the ports of containers are reached."""
+    found = urlsplit(address())
+    return "127.0.0.1" if is_local() else found.hostname or "127.0.0.1"
 
 
 @contextlib.contextmanager
