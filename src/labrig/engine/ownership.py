@@ -12,7 +12,7 @@ import getpass
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,12 +28,15 @@ RUN = PREFIX + "run"
 CREATED = PREFIX + "created"
 EXPIRES = PREFIX + "expires"
 KEEP = PREFIX + "keep"
+# Of what tests make: the part of a run that it goes with, and the test as pytest calls it.
+PART = PREFIX + "part"
+TEST = PREFIX + "test"
 
 NEVER = "never"
 KEPT_FOR = timedelta(days=2)
 
 # What belongs to one run and goes with it, against what is stored for later runs.
-PASSING_KINDS = frozenset({"machine", "network", "volume", "test"})
+PASSING_KINDS = frozenset({"machine", "network", "volume", "test", "test-image"})
 STORED_KINDS = frozenset({"image", "snapshot"})
 # Docker passes the labels of an image on to every container made of it, and those of a container to images made of
 # that: only these kinds are what labrig itself made as a container, a network, a volume, an image.
@@ -41,7 +44,7 @@ KINDS = {
     "container": frozenset({"machine", "test"}),
     "network": frozenset({"network"}),
     "volume": frozenset({"volume"}),
-    "image": STORED_KINDS,
+    "image": STORED_KINDS | {"test-image"},
 }
 # And only names in labrig's own name space are its images: what somebody builds FROM one of them bears its labels too.
 IMAGES = "labrig/"
@@ -72,7 +75,8 @@ def labels(
     """Return the complete label set of one object.
 
     Args:
-        kind: ``machine``, ``network``, ``volume``, ``snapshot`` or ``image``.
+        kind: ``machine``, ``test`` (a container in a test), ``network``, ``volume``, ``snapshot``, ``image`` or
+            ``test-image`` (one that goes with its run).
         project: The project's name.
         run: The run that the object belongs to; empty for what outlives its run.
         expires: When a sweep may remove it although its run is not known to be dead; None is never.
@@ -90,7 +94,10 @@ def labels(
 
 @dataclass(frozen=True)
 class Ownership:
-    """What the labels of one object say; ``seat`` is the ``user@host`` that made it."""
+    """What the labels of one object say.
+
+    ``seat`` is the ``user@host`` that made it; ``part`` and ``test`` are empty but for what tests make.
+    """
 
     seat: str
     project: str
@@ -99,6 +106,8 @@ class Ownership:
     created: str
     expires: datetime | None
     keep: bool
+    part: str = ""
+    test: str = ""
 
     @classmethod
     def read(cls, found: Mapping[str, str] | None) -> Ownership | None:
@@ -119,6 +128,8 @@ class Ownership:
             created=found.get(CREATED, ""),
             expires=expires,
             keep=found.get(KEEP) == "yes",
+            part=found.get(PART, ""),
+            test=found.get(TEST, ""),
         )
 
     def expired(self) -> bool:
@@ -139,7 +150,7 @@ class RunLock:
     """
 
     def __init__(self, run: str, *, shared: bool = False) -> None:
-        self._path = _lock_path(run)
+        self._path = run_path(run)
         # Whoever asks at this moment whether a run is alive holds its lock; the next moment it is to be had.
         self._kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB
         self._shared = shared
@@ -164,16 +175,39 @@ class RunLock:
         if self._file is not None:
             self._file.close()
 
+    def after_fork(self) -> None:
+        """Let go of it in a forked process; in the one that it was forked from it stays."""
+        if self._file is not None:
+            self._file.close()
+
 
 def forget(run: str) -> None:
     """Remove what a shared run leaves on the disk, once nothing of it is there any more."""
-    _lock_path(run).unlink(missing_ok=True)
+    run_path(run).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def turn(name: str) -> Iterator[None]:
+    """Let one process of this user at a time do something; the others wait for their turn."""
+    path = run_path(name)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    while True:
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # Whoever had it before may have removed the file: then others hold another one of that name.
+            if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
 
 
 def is_alive(run: str) -> bool:
     """Tell whether a run of this seat is still going on."""
     try:
-        with _lock_path(run).open("r+") as file:
+        with run_path(run).open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -192,6 +226,7 @@ def is_orphan(ownership: Ownership) -> bool:
     return mine and not is_alive(ownership.run)
 
 
-def _lock_path(run: str) -> Path:
-    # In one place for all runs of a user, whatever their variables: one that does not see another's lock sweeps it.
-    return Path("/tmp") / f"labrig-{os.getuid()}" / f"{run}.lock"  # noqa: S108  # the folder is checked
+def run_path(run: str, suffix: str = ".lock") -> Path:
+    """Return where something of a run lies that all processes of a user have to see, whatever their variables."""
+    # One that does not see another's lock sweeps it.
+    return Path("/tmp") / f"labrig-{os.getuid()}" / f"{run}{suffix}"  # noqa: S108  # the folder is checked

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+import functools
+import itertools
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import requests
@@ -13,6 +16,11 @@ from docker.errors import APIError, NotFound
 from labrig.engine import ownership
 from labrig.engine.client import engine_errors
 from labrig.engine.ownership import Ownership
+
+# Containers before the networks, volumes and images that they use.
+ORDER = ("container", "network", "volume", "image")
+# The engine waits for the kernel half of the time that it takes to remove a container.
+AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -25,12 +33,16 @@ class Owned:
     ownership: Ownership
 
 
-def find(client: DockerClient, *, run: str | None = None) -> list[Owned]:
-    """Return all labelled objects on the engine, containers first, of one run or of all.
+def find(client: DockerClient, *, run: str | None = None, part: str | None = None) -> list[Owned]:
+    """Return all labelled objects on the engine, containers first: of one run, of one part of a run, or of all.
 
     Docker's label filter matches exactly: ``key=value``, or the presence of ``key``.
     """
-    wanted = f"{ownership.RUN}={run}" if run is not None else ownership.OWNER
+    wanted = ownership.OWNER
+    if run is not None:
+        wanted = f"{ownership.RUN}={run}"
+    if part is not None:
+        wanted = f"{ownership.PART}={part}"
     filters = {"label": wanted}
     with engine_errors("list what labrig owns"):
         api = client.api
@@ -70,33 +82,55 @@ def remove(client: DockerClient, things: Iterable[Owned]) -> list[Owned]:
 
     What somebody else has removed meanwhile counts as gone; what is in use stays.
     """
-    removers: dict[str, Callable[[str], object]] = {
-        "container": lambda i: client.api.remove_container(i, force=True, v=True),
-        "network": client.api.remove_network,
-        "volume": lambda i: client.api.remove_volume(i, force=True),
-        "image": lambda i: client.api.remove_image(i, force=False),
-    }
-    order = list(removers)
-    gone = []
-    for thing in sorted(things, key=lambda t: order.index(t.sort)):
-        with engine_errors(f"remove {thing.sort} {thing.name}"):
-            try:
-                # An image with several names cannot be removed by its id, only name by name.
-                removers[thing.sort](thing.name if thing.sort == "image" else thing.id)
-            except NotFound:
-                pass
-            except APIError as error:
-                if error.status_code == 409:
-                    continue
-                raise
-        gone.append(thing)
+    going = sorted(things, key=lambda t: ORDER.index(t.sort))
+    gone: list[Owned] = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for _, alike in itertools.groupby(going, key=lambda t: t.sort):
+            several = list(alike)
+            # An image with several names cannot be removed by its id, only name by name.
+            names = [thing.name if thing.sort == "image" else thing.id for thing in several]
+            done = pool.map(functools.partial(discard, client), (thing.sort for thing in several), names)
+            gone += [thing for thing, is_gone in zip(several, done, strict=True) if is_gone]
     return gone
 
 
-def remove_run(client: DockerClient, run: str) -> list[Owned]:
-    """Remove everything that one run made and that is not stored for later runs."""
-    mine = [t for t in find(client, run=run) if t.ownership.kind in ownership.PASSING_KINDS]
-    return remove(client, mine)
+def discard(client: DockerClient, sort: str, name: str) -> bool:
+    """Remove one object, whoever's it is, by its name or id; tell whether it is gone.
+
+    What somebody else has removed meanwhile is gone; what is in use is not.
+    """
+    removers: dict[str, Callable[[], object]] = {
+        "container": lambda: client.api.remove_container(name, force=True, v=True),
+        "network": lambda: client.api.remove_network(name),
+        "volume": lambda: client.api.remove_volume(name, force=True),
+        "image": lambda: client.api.remove_image(name, force=False),
+    }
+    with engine_errors(f"remove {sort} {name}"):
+        try:
+            removers[sort]()
+        except NotFound:
+            pass
+        except APIError as error:
+            # In use; a network says so with 403.
+            if error.status_code == 409 or "active endpoints" in str(error.explanation):
+                return False
+            raise
+    return True
+
+
+def remove_run(client: DockerClient, run: str, *, kept: Collection[str] = ()) -> list[Owned]:
+    """Remove everything that one run made and that is not stored for later runs, but for the parts ``kept``."""
+    return remove(client, passing(find(client, run=run), kept))
+
+
+def passing(things: Iterable[Owned], kept: Collection[str] = ()) -> list[Owned]:
+    """Return those that go with their run, but for what belongs to the parts ``kept``."""
+    stays = {*kept} - {""}
+    return [
+        thing
+        for thing in things
+        if thing.ownership.kind in ownership.PASSING_KINDS and thing.ownership.part not in stays
+    ]
 
 
 def sweep(client: DockerClient) -> list[Owned]:
