@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -43,8 +43,8 @@ def lab() -> Iterator[Lab]:
         yield found
 
 
-def remembering(machine: Machine, memory: Memory, *, address: str = "192.0.2.7") -> State:
-    asked = request(own_addresses=[address], remember=True)
+def remembering(machine: Machine, memory: Memory, *, address: str = "192.0.2.7", others: Sequence[str] = ()) -> State:
+    asked = request(own_addresses=[address], remember=others)
     return capture(machine.stream, asked=asked, memory=memory)
 
 
@@ -58,12 +58,10 @@ def test_units_that_change_are_found(lab: Lab) -> None:
     memory = Memory()
     assert units(remembering(machine, memory)) == units(reading(machine))
     for change in (
-        "systemctl disable first",
-        "systemctl mask systemd-logind",
+        "systemctl disable first; systemctl mask systemd-logind",
         "printf 'disable *\\n' > /etc/systemd/system-preset/90-none.preset",
         # Of the same size, in a file that is elsewhere and only linked to.
-        "sed -i 's/WantedBy/WantedXx/' /opt/third.service; systemctl daemon-reload",
-        "rm /etc/systemd/system/first.service",
+        "rm /etc/systemd/system/first.service; sed -i 's/WantedBy/WantedXx/' /opt/third.service; systemctl daemon-reload",
     ):
         run(machine, f"{change}; sleep 2.5")
         assert units(remembering(machine, memory)) == units(reading(machine)), change
@@ -110,10 +108,23 @@ def test_what_changed_is_found_whatever_it_does_to_look_unchanged(lab: Lab) -> N
     assert files(remembering(machine, memory)) == files(reading(machine))
 
 
+def test_another_machine_of_the_same_image_is_told_what_they_have_in_common(lab: Lab) -> None:
+    both = [lab.start(), lab.start()]
+    addresses = [address for machine in both for address in machine.addresses()]
+    for machine in both:
+        run(
+            machine, f"printf '%s\\n' {' '.join(addresses)} 192.0.2.7 > /srv/addresses; echo one > /etc/motd; sleep 2.5"
+        )
+    run(both[1], "echo two > /etc/motd")
+    memory = Memory()
+    remembering(both[0], memory, others=addresses)
+    assert files(remembering(both[1], Memory(memory.text), others=addresses)) == files(reading(both[1]))
+
+
 def test_what_is_remembered_holds_hashes_and_is_no_part_of_the_state(lab: Lab) -> None:
     machine = lab.start()
     run(machine, "echo 'it is a secret' > /srv/secret; sleep 2.5")
-    asked = request(remember=True)
+    asked = request(remember=())
     found = list(lines(machine.stream(command(asked, python=machine.python()), PROBE)))
     assert sum(line.startswith(MEMORY) for line in found) == 1
     memory = Memory()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -290,22 +290,27 @@ class PathTaken:
         self._step("capture")
         self._run.check()
         self._settle()
-        return {
-            machine.name: capture.capture(
-                machine.stream,
-                asked=self._asked(machine, remember=True),
-                python=machine.python(),
-                source=f"the state of machine {machine.name}",
-                memory=self._memories.setdefault(machine.name, capture.Memory()),
-            )
-            for machine in self._machines
-        }
+        return {machine.name: self._captured(machine) for machine in self._machines}
+
+    def _captured(self, machine: Machine) -> State:
+        name = machine.name
+        # The other path's machine has most files in common with this one: those of the base image.
+        memory = self._memories.setdefault(name, capture.Memory(self._run.memories.get(name, "")))
+        state = capture.capture(
+            machine.stream,
+            asked=self._asked(machine, remember=[one for each in self._run.machines for one in each.addresses()]),
+            python=machine.python(),
+            source=f"the state of machine {name}",
+            memory=memory,
+        )
+        self._run.memories[name] = memory.text
+        return state
 
     def _settle(self) -> None:
         for machine in self._machines:
             machine.settle()
 
-    def _asked(self, machine: Machine, *, remember: bool = False) -> str:
+    def _asked(self, machine: Machine, *, remember: Iterable[str] | None = None) -> str:
         """Return what to ask of the probe on a machine: which addresses are its own, and which are the others'."""
         former = {name: mounted.addresses for name, mounted in self._start.mounted.items()}
         owners = platforms.owners({one.name: one.addresses() for one in self._machines}, former)

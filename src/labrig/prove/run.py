@@ -39,6 +39,8 @@ class Run:
         id: The run's identifier, in the labels of all that it makes.
         folder: Its folder for temporary files.
         processes: Its child processes.
+        machines: Those that run, in the order in which they were started.
+        memories: What was last remembered of a machine of a name, on either path, as in ``capture.Memory``.
     """
 
     def __init__(self, project: str, *, keep: bool = False) -> None:
@@ -51,6 +53,7 @@ class Run:
         self.processes = Processes(self._reaper.watch_group, self._reaper.forget_group)
         self.folder = Path()
         self.machines: list[Machine] = []
+        self.memories: dict[str, str] = {}
         self._exits = contextlib.ExitStack()
 
     def __enter__(self) -> Self:

@@ -57,25 +57,26 @@ MEMORY = '{"memory":'
 
 
 class Memory:
-    """What the probe remembers of one machine from a capture to the next: what it has read of files.
+    """What the probe remembers of a machine from a capture to the next: what it has read of files.
 
     Files that have not changed since are then not read again. See ``labrig.state.probe.memory``, which alone
     understands the text.
     """
 
-    def __init__(self) -> None:
-        self._text = ""
+    def __init__(self, text: str = "") -> None:
+        """Begin with nothing, or with the text of a machine that has files in common with this one."""
+        self.text = text
 
     def before(self, source: bytes) -> bytes:
         """Return the probe's source with what it remembers."""
-        return f"MORE = ({json.dumps(self._text)},)\n".encode() + source if self._text else source
+        return f"MORE = ({json.dumps(self.text)},)\n".encode() + source if self.text else source
 
     def heard(self, found: Iterable[str]) -> Iterator[str]:
         """Yield the lines of a state; keep what is to be remembered, which is no part of it."""
         for line in found:
             if line.startswith(MEMORY):
                 with contextlib.suppress(ValueError):
-                    self._text = str(json.loads(line)["memory"])
+                    self.text = str(json.loads(line)["memory"])
             else:
                 yield line
 
@@ -117,7 +118,7 @@ def request(
     only: Iterable[str] = (),
     dimensions: Iterable[str] | None = None,
     key: str = "",
-    remember: bool = False,
+    remember: Iterable[str] | None = None,
 ) -> str:
     """Return what to ask of the probe, as JSON.
 
@@ -129,7 +130,7 @@ def request(
         dimensions: Names of ``labrig.state.dimensions``; None for all.
         key: With ``FINGERPRINT_KEY``, two secrets are told apart among the states of this run; without, it is told
             only that there is one. A state that is compared in another run must have been captured without.
-        remember: Ask it for a ``Memory``, for ``capture``.
+        remember: Ask it for a ``Memory``, for ``capture``; the addresses of other machines that are given it next.
     """
     asked: dict[str, object] = {
         "self": list(own_addresses),
@@ -141,8 +142,8 @@ def request(
         asked["dimensions"] = list(dimensions)
     if key:
         asked["key"] = key
-    if remember:
-        asked["remember"] = True
+    if remember is not None:
+        asked["remember"] = sorted(remember)
     return json.dumps(asked)
 
 

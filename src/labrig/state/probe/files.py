@@ -196,15 +196,18 @@ def _remembered(
     descriptor: int, path: bytes, key: str, status: os.stat_result, machine: Machine, packaged: bytes | None
 ) -> Value:
     """Return ``content``, read only where an earlier look does not tell it."""
-    if machine.memory is None:
-        return content(descriptor, status.st_size, key, machine, packaged)
-    found = machine.memory.recall(path, status, packaged)
-    if found is None:
-        found = content(descriptor, status.st_size, key, machine, packaged)
-        # A canonical form may depend on more than the bytes, such as the names of users.
-        if key not in SECRET and "canonical" not in found:
-            machine.memory.keep(path, status, packaged, found, addressed=status.st_size < WHOLE_LIMIT)
-    return found
+    memory = machine.memory
+    known = memory.recall(path, status, packaged) if memory else None
+    if known is not None:
+        return known
+    size = status.st_size
+    found = os.read(descriptor, size) if size < WHOLE_LIMIT else None
+    value = _streamed(descriptor, size, packaged) if found is None else content(found, key, machine, packaged)
+    # A canonical form may depend on more than the bytes, such as the names of users.
+    if memory and key not in SECRET and "canonical" not in value:
+        addressed = None if found is None else memory.addressed(found)
+        memory.keep(path, status, packaged, value, addressed=addressed)
+    return value
 
 
 def _attributes(file: bytes | int, machine: Machine) -> Value:
@@ -276,19 +279,13 @@ def walk(machine: Machine) -> Iterator[tuple[bytes, os.stat_result | None, OSErr
     seen.complete = True
 
 
-def content(descriptor: int, size: int, key: str, machine: Machine, packaged: bytes | None = None) -> Value:
-    """Return size and hashes of a regular file.
+def content(found: bytes, key: str, machine: Machine, packaged: bytes | None = None) -> Value:
+    """Return size and hashes of a regular file of less than 1 MiB, from its bytes.
 
-    ``sha256`` is that of the bytes for a file below 64 MiB, and else starts with ``blocks:`` (see ``BLOCKS_LIMIT``).
     Where own addresses were replaced, size and hash are of the replaced text and ``plain`` is the hash of the
     bytes as they are. ``canonical`` is the hash of the canonical form where the file has one. ``as_packaged`` says
-    that the digest of its bytes is ``packaged``; of a file of 64 MiB or more it is not told.
+    that the digest of its bytes is ``packaged``.
     """
-    if size >= BLOCKS_LIMIT:
-        return {"size": size, "sha256": "blocks:" + _block_hash(descriptor, size)}
-    if size >= WHOLE_LIMIT:
-        return {"size": size, **_stream_hash(descriptor, size, packaged)}
-    found = os.read(descriptor, size)
     text = machine.own_text(found)
     value: Value = {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()}
     if text is not found:
@@ -305,6 +302,17 @@ def content(descriptor: int, size: int, key: str, machine: Machine, packaged: by
             if digest.digest() == packaged:
                 value["as_packaged"] = True
     return value
+
+
+def _streamed(descriptor: int, size: int, packaged: bytes | None) -> Value:
+    """Return size and hashes of a larger file; own addresses in it stay.
+
+    ``sha256`` is that of the bytes for a file below 64 MiB, and else starts with ``blocks:`` (see ``BLOCKS_LIMIT``);
+    of such a one ``as_packaged`` is not told.
+    """
+    if size >= BLOCKS_LIMIT:
+        return {"size": size, "sha256": "blocks:" + _block_hash(descriptor, size)}
+    return {"size": size, **_stream_hash(descriptor, size, packaged)}
 
 
 def _stream_hash(descriptor: int, size: int, packaged: bytes | None) -> Value:

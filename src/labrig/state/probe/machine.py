@@ -83,7 +83,9 @@ class Machine:
         self._address_bytes = [address.encode() for address in self.addresses]
         self._address_pattern = address_pattern(self.addresses)
         self.described: dict[bytes, str] = {}
-        self.memory = Memory(memory, self.addresses) if request.get("remember") and self.live else None
+        self.memory = None
+        if self.live and "remember" in request:
+            self.memory = Memory(memory, self.addresses, request["remember"])
         self._key = str(request.get("key", "")).encode()
         self.users = self._names("/etc/passwd")
         self.groups = self._names("/etc/group")

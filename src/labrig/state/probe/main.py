@@ -75,8 +75,8 @@ DIMENSIONS: dict[str, Callable[[Machine], Entries]] = {
 }
 
 # What a request may hold: further own addresses, addresses of other machines with their names, the root to
-# read, the paths to keep to, the dimensions to read, a key for fingerprints of secrets, and whether to tell what the
-# next look need not read again.
+# read, the paths to keep to, the dimensions to read, a key for fingerprints of secrets, and, where the probe
+# should tell what the next look need not read again, the addresses of other machines that look next.
 KNOWN = ("self", "peers", "root", "only", "dimensions", "key", "remember")
 
 WRITTEN_AT_ONCE = 500

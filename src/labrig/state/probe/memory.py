@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     # Inode, size, mtime and ctime in ns.
     Mark = tuple[int, int, int, int]
-    # The mark, the digest of what the package brought, whether addresses may be in it, and what was found.
-    Known = tuple[Mark, "bytes | None", bool, Value]
+    # The mark, the digest of what the package brought, whether addresses are in it, and what was found.
+    Known = tuple[Mark, "bytes | None", "bool | None", Value]
 
 # In nanoseconds; the kernel's clock for files ticks every 1 to 10 ms.
 TOO_YOUNG = 2_000_000_000
@@ -49,27 +49,37 @@ FAST = 1
 class Memory:
     """What is known of files by their paths."""
 
-    def __init__(self, text: str, addresses: Mapping[str, str]) -> None:
+    def __init__(self, text: str, addresses: Mapping[str, str], others: Iterable[str] = ()) -> None:
         """Begin with what an earlier look has told, or with nothing where ``text`` is empty.
 
         Args:
-            text: What ``as_text`` returned.
-            addresses: The addresses that are replaced in texts, with what for. Of a file in which there may be one,
-                what was found says nothing where they are others.
+            text: What ``as_text`` returned, on this machine or on one that has files in common with it.
+            addresses: The addresses that are replaced in texts, with what for.
+            others: Those that another machine, which is to be given the text, may have.
         """
         self._addresses = sorted(addresses.items())
+        self._watched = frozenset(address.encode() for address in (*addresses, *others))
         self._known: dict[bytes, Known] = {}
         self._answers: dict[str, tuple[str, str]] = {}
         writer, _, packed = text.partition(" ")
         if writer == WRITER:
             told = marshal.loads(zlib.decompress(base64.b64decode(packed)))  # noqa: S302 - its own words
-            found, known, self._answers = told
-            same = found == self._addresses
-            self._known = {path: one for path, one in known.items() if same or not one[2]}
+            found, watched, known, self._answers = told
+            if watched.issuperset(address.encode() for address in addresses):
+                self._watched = watched
+                if found != self._addresses:
+                    known = {path: one for path, one in known.items() if not one[2]}
+            else:
+                known = {path: one for path, one in known.items() if one[2] is None}
+            self._known = known
         self._now: dict[bytes, Known] = {}
         self._new = 0
         self._young = time.time_ns() - TOO_YOUNG
         self._mapped = _mapped_for_writing()
+
+    def addressed(self, content: bytes) -> bool:
+        """Tell whether an address that some machine replaces may be in what was found in a file."""
+        return any(address in content for address in self._watched) and b"\0" not in content
 
     def recall(self, path: bytes, status: os.stat_result, packaged: bytes | None) -> Value | None:
         """Return what is known of the content of a file; None where it has to be read."""
@@ -81,7 +91,7 @@ class Memory:
         return dict(known[3])
 
     def keep(
-        self, path: bytes, status: os.stat_result, packaged: bytes | None, value: Value, *, addressed: bool
+        self, path: bytes, status: os.stat_result, packaged: bytes | None, value: Value, *, addressed: bool | None
     ) -> None:
         """Remember what was found in a file, unless it may change without a trace.
 
@@ -90,7 +100,7 @@ class Memory:
             status: What it was before it was read.
             packaged: As for ``recall``.
             value: What was found.
-            addressed: Whether the machine's addresses would have been replaced in it.
+            addressed: What ``addressed`` told; None for a file in which no address is replaced, whichever it is.
         """
         if self._mapped is None or status.st_ino in self._mapped or status.st_ctime_ns > self._young:
             return
@@ -118,7 +128,7 @@ class Memory:
 
     def as_text(self) -> str:
         """Return all of it as one word after another, in ASCII."""
-        packed = zlib.compress(marshal.dumps((self._addresses, self._now, self._answers)), FAST)
+        packed = zlib.compress(marshal.dumps((self._addresses, self._watched, self._now, self._answers)), FAST)
         return f"{WRITER} {base64.b64encode(packed).decode()}"
 
 
