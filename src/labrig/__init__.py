@@ -6,9 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labrig.cli.script import run as cli
     from labrig.groups.context import Context
     from labrig.groups.definition import Network
-    from labrig.groups.script import cli, group_name, on_reload_service, on_start_services, on_stop_services
+    from labrig.groups.script import group_name, on_reload_service, on_start_services, on_stop_services
     from labrig.groups.service import Service
 
 __version__ = "0.1.0"
@@ -29,7 +30,6 @@ _HOMES = {
     "Context": "labrig.groups.context",
     "Network": "labrig.groups.definition",
     "Service": "labrig.groups.service",
-    "cli": "labrig.groups.script",
     "group_name": "labrig.groups.script",
     "on_reload_service": "labrig.groups.script",
     "on_start_services": "labrig.groups.script",
@@ -38,6 +38,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "cli":
+        return importlib.import_module("labrig.cli")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import traceback
-from typing import Never
+from types import ModuleType
+from typing import Any, Never
 
 import click
 
@@ -71,10 +72,21 @@ def is_debugging() -> bool:
 
 def main() -> Never:
     """Run the command line, and end with the exit code that the outcome stands for."""
+    run(cli, name="labrig")
+
+
+def run(command: click.Command, *, name: str, subject: Any = None) -> Never:
+    """Run a command with the arguments of this process, and end with the exit code that the outcome stands for.
+
+    Args:
+        command: What is run.
+        name: What the user called.
+        subject: What the command finds in its context.
+    """
     # A terminated run cleans up as an interrupted one does.
     interrupts.hear(signal.SIGTERM)
     try:
-        code = cli.main(prog_name="labrig", standalone_mode=False)
+        code = command.main(prog_name=name, standalone_mode=False, obj=subject)
     except click.exceptions.Abort:
         _end("interrupted", ExitCode.INTERRUPTED)
     except click.ClickException as error:
@@ -102,3 +114,15 @@ def main() -> Never:
 def _end(message: str, code: ExitCode) -> Never:
     click.echo(f"labrig: {message}", err=True)
     sys.exit(code)
+
+
+class _Callable(ModuleType):
+    """This package, which scripts that define services also call: ``labrig.cli()`` is their own command line."""
+
+    def __call__(self) -> None:
+        """Be the command line of the script that calls it."""
+        importlib.import_module("labrig.cli.script").run()
+
+
+# The name `cli` of package labrig is this package as soon as anybody imports it, and a function to those scripts.
+sys.modules[__name__].__class__ = _Callable

@@ -12,7 +12,7 @@ from labrig.engine.sweep import Owned
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
-@click.option("--all", "everything", is_flag=True, help="Also snapshots and base images.")
+@click.option("--all", "everything", is_flag=True, help="Also snapshots, base images and groups of services.")
 def clean(*, dry_run: bool, everything: bool) -> None:
     """Remove what dead runs left, machines that were kept, with --keep or for Molecule, and what has expired.
 
@@ -32,6 +32,8 @@ def clean(*, dry_run: bool, everything: bool) -> None:
 
 def _goes(thing: Owned, *, everything: bool) -> bool:
     whose = thing.ownership
+    if whose.kind == ownership.GROUP_KIND:
+        return everything and whose.seat == ownership.here()
     if whose.kind in ownership.STORED_KINDS:
         if thing.name.startswith(ownership.NAMED_IMAGES):
             return everything and whose.seat == ownership.here()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from pathlib import Path
 
 import click
+
+from labrig.groups.collection import load
 
 # Each in a module of its own, ``cli/group_<name>.py``, that has a command of this name; loaded when called for.
 COMMANDS: dict[str, str] = {
@@ -52,4 +55,6 @@ class Verbs(click.Group):
 @click.pass_context
 def group(ctx: click.Context, file: Path | None) -> None:
     """Start services in the order of their dependencies, and wait until each is ready."""
-    ctx.obj = file
+    if file is not None:
+        # Reading a file runs it: only once a verb asks for it, so that --help does not.
+        ctx.obj = partial(load, file)

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
+from labrig.errors import UsageError
+from labrig.groups.choice import Choice
 from labrig.groups.collection import Collection
+
+exclude_option = click.option("--exclude", metavar="NAMES", help="Not these services, with commas between them.")
+network_option = click.option("--network-name", metavar="NAME", help="What the group's own network is called.")
 
 
 def collection(ctx: click.Context) -> Collection:
     """Return the group that ``-f`` names, or whose script calls ``cli()``.
 
-    ``ctx.obj`` is the file's path, or the script's own ``Collection``.
+    ``ctx.obj`` returns it when it is called.
 
     Raises:
         UsageError: No file is named, or it defines no group.
     """
-    del ctx
-    raise NotImplementedError
+    if ctx.obj is None:
+        raise UsageError("which group? no file is named", hint="labrig group -f FILE ...")
+    found: Collection = ctx.obj()
+    return found
 
 
-def names(value: str | None) -> list[str]:
+def choice(names: Sequence[str], exclude: str | None, *, alone: bool) -> Choice:
+    """Return which services are meant; names may also stand with commas between them."""
+    return Choice(
+        tuple(part for name in names for part in listed(name)),
+        tuple(listed(exclude)),
+        alone=alone,
+    )
+
+
+def listed(value: str | None) -> list[str]:
     """Return the names in a list with commas, such as the value of ``--exclude``."""
     return [part.strip() for part in (value or "").split(",") if part.strip()]

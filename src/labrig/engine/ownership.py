@@ -38,13 +38,15 @@ KEPT_FOR = timedelta(days=2)
 # What belongs to one run and goes with it, against what is stored for later runs.
 PASSING_KINDS = frozenset({"machine", "network", "volume", "test", "test-image"})
 STORED_KINDS = frozenset({"image", "snapshot"})
+# What a group of services consists of: it stands until somebody stops the group.
+GROUP_KIND = "group"
 # Docker passes the labels of an image on to every container made of it, and those of a container to images made of
 # that: only these kinds are what labrig itself made as a container, a network, a volume, an image.
 KINDS = {
-    "container": frozenset({"machine", "test"}),
-    "network": frozenset({"network"}),
+    "container": frozenset({"machine", "test", GROUP_KIND}),
+    "network": frozenset({"network", GROUP_KIND}),
     "volume": frozenset({"volume"}),
-    "image": STORED_KINDS | {"test-image"},
+    "image": STORED_KINDS | {"test-image", GROUP_KIND},
 }
 # And only names in labrig's own name space are its images: what somebody builds FROM one of them bears its labels too.
 IMAGES = "labrig/"
@@ -75,8 +77,8 @@ def labels(
     """Return the complete label set of one object.
 
     Args:
-        kind: ``machine``, ``test`` (a container in a test), ``network``, ``volume``, ``snapshot``, ``image`` or
-            ``test-image`` (one that goes with its run).
+        kind: ``machine``, ``test`` (a container in a test), ``network``, ``volume``, ``snapshot``, ``image``,
+            ``test-image`` (one that goes with its run) or ``group``.
         project: The project's name.
         run: The run that the object belongs to; empty for what outlives its run.
         expires: When a sweep may remove it although its run is not known to be dead; None is never.

@@ -1,119 +1,42 @@
-"""What is done with a group as a whole: start, stop, reload, restart, and finding its containers."""
+"""What is done with a group as a whole: start, stop, reload, restart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+import contextlib
 
 from docker import DockerClient
+from docker.errors import APIError
 
+from labrig.engine.client import engine_errors
+from labrig.errors import UsageError
+from labrig.groups import choice as choosing
+from labrig.groups import hooks, networks, standing
+from labrig.groups.choice import Choice
 from labrig.groups.collection import Collection
+from labrig.groups.context import Context
+from labrig.groups.images import Images
+from labrig.groups.networks import Networks
+from labrig.groups.progress import Listener, Outcome, Progress
+from labrig.groups.starting import Start
+from labrig.groups.stopping import Stopping
 
 START_SECONDS = 300.0
 STOP_SECONDS = 50.0
-
-Phase = Literal[
-    "waiting", "building", "resolving", "creating", "pre_start", "starting", "ping", "post_start",
-    "up", "done", "stopping", "stopped", "removed", "failed", "skipped", "cancelled",
-]  # fmt: skip
+EVERYTHING = Choice()
 
 
-@dataclass(frozen=True)
-class Progress:
-    """What a service is doing now; ``detail`` is for people: what differs, or the reason of a failure."""
-
-    service: str
-    phase: Phase
-    detail: str = ""
-
-
-Listener = Callable[[Progress], None]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which services an operation is about.
-
-    Attributes:
-        names: Only these (with what they need, or what needs them); empty is all.
-        exclude: Not these.
-        alone: Only ``names`` themselves: no dependencies on a start, no dependants on a stop.
-    """
-
-    names: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    alone: bool = False
-
-
-@dataclass(frozen=True)
-class ServiceOutcome:
-    """How an operation ended for one service.
-
-    Attributes:
-        phase: ``up``, ``done``, ``stopped``, ``removed``, ``failed``, ``skipped`` or ``cancelled``.
-        plan: What a start did: ``keep``, ``wake`` or ``create``; else empty.
-        reason: Why it failed or was created anew, for people.
-        readiness: The last that was known of its readiness, where it failed.
-        logs: The last lines of its container, where it failed.
-    """
-
-    phase: Phase
-    seconds: float = 0.0
-    plan: str = ""
-    reason: str = ""
-    readiness: str = ""
-    logs: str = ""
-    lost_engine: bool = False
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an operation ended, service by service, in the order of their dependencies."""
-
-    services: Mapping[str, ServiceOutcome] = field(default_factory=dict)
-    interrupted: bool = False
-    hook_error: str = ""
-
-    @property
-    def failed(self) -> list[str]:
-        """The services that failed or were skipped since another failed."""
-        return [name for name, one in self.services.items() if one.phase in ("failed", "skipped")]
-
-    def names(self, *phases: Phase) -> list[str]:
-        """Return the services that ended in one of these phases."""
-        return [name for name, one in self.services.items() if one.phase in phases]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A container of a service as the engine has it.
-
-    Attributes:
-        status: Docker's word: ``running``, ``exited``, ...
-        health: ``healthy``, ``unhealthy``, ``starting``; empty where it has no health check.
-        ports: Host ports by ``5432/tcp``.
-    """
-
-    service: str
-    id: str
-    name: str
-    status: str
-    health: str = ""
-    exit_code: int = 0
-    image: str = ""
-    started: str = ""
-    ports: Mapping[str, int] = field(default_factory=dict)
+def _unheard(progress: Progress) -> None:
+    del progress
 
 
 def start(
     client: DockerClient,
     collection: Collection,
-    choice: Choice = Choice(),  # frozen
+    choice: Choice = EVERYTHING,
     *,
     timeout: float = START_SECONDS,
     network_name: str | None = None,
-    listener: Listener = lambda _: None,
+    listener: Listener = _unheard,
 ) -> Outcome:
     """Start services in the order of their dependencies; Ctrl-C stops what was started.
 
@@ -123,21 +46,36 @@ def start(
         UsageError: The choice does not fit, before anything was done.
         EnvironmentFailed: No engine answers.
     """
-    raise NotImplementedError
+    chosen = choosing.to_start(collection.dependencies, choice)
+    outcome = _start(client, collection, chosen, timeout, network_name, listener)
+    return _after(outcome, collection, outcome.names("up", "done"), "on_start_services")
 
 
 def stop(
     client: DockerClient,
     collection: Collection,
-    choice: Choice = Choice(),  # frozen
+    choice: Choice = EVERYTHING,
     *,
     timeout: float = STOP_SECONDS,
     remove: bool = False,
     network_name: str | None = None,
-    listener: Listener = lambda _: None,
+    listener: Listener = _unheard,
 ) -> Outcome:
-    """Stop services, dependants first; with ``remove`` also their containers, the group's networks and the context."""
-    raise NotImplementedError
+    """Stop services, dependants first; with ``remove`` also their containers.
+
+    With ``remove`` and everything chosen, the group's networks, built images and context go as well, and containers
+    of services that are no longer defined.
+    """
+    # The group's networks are found by their labels, whatever they are called.
+    del network_name
+    Context.load_from(collection.directory)
+    outcome = _stop(client, collection, choice, timeout, listener, remove=remove)
+    if remove and choice == EVERYTHING and not outcome.interrupted and not outcome.failed:
+        networks.remove(client, standing.identity(collection))
+        _remove_images(client, collection)
+        Context.remove_file(collection.directory)
+        Context.clear()
+    return _after(outcome, collection, outcome.names("stopped", "removed"), "on_stop_services")
 
 
 def reload(
@@ -148,33 +86,128 @@ def reload(
     timeout: float = START_SECONDS,
     remove: bool = False,
     network_name: str | None = None,
-    listener: Listener = lambda _: None,
+    listener: Listener = _unheard,
 ) -> Outcome:
     """Build a service's image, then stop it and its dependants and start them again with it.
 
-    A build that fails leaves everything running. Later starts use the image that was built.
+    A build that fails leaves everything running. Later starts use the image that was built, until the group is
+    removed or its definition names another image.
+
+    Args:
+        client: The engine.
+        collection: The group.
+        service: The service that is built.
+        timeout: Seconds that each service has to become ready.
+        remove: Also the containers of its dependants are made anew.
+        network_name: What the group's own network is called.
+        listener: Told of everything that begins.
+
+    Raises:
+        UsageError: There is no such service, or it has no ``build_from``.
+        NoImage: The build failed.
     """
-    raise NotImplementedError
+    choosing.known(collection.dependencies, service)
+    Context.load_from(collection.directory)
+    definition = collection.services[service].define(Context)
+    if definition.build is None:
+        raise UsageError(
+            f"{collection.file}: service {service!r} cannot be built: field 'build_from' is not set",
+            hint="name the folder of its Dockerfile in `build_from`",
+        )
+    listener(Progress(service, "building"))
+    images = Images(client, standing.identity(collection))
+    images.build(definition)
+    upward = choosing.dependants(collection.dependencies)
+    runs = {name for name, one in standing.standing(client, collection).items() if one.status == "running"}
+    again = [name for name in choosing.reach([service], upward) if name == service or name in runs]
+    stopped = _stop(client, collection, Choice(again, alone=True), STOP_SECONDS, listener, remove=remove)
+    if stopped.interrupted or stopped.failed:
+        return stopped
+    chosen = choosing.to_start(collection.dependencies, Choice(again))
+    outcome = _start(client, collection, chosen, timeout, network_name, listener, images)
+    if not outcome.interrupted and service not in outcome.failed:
+        return _after(outcome, collection, service, "on_reload_service")
+    return outcome
 
 
 def restart(
     client: DockerClient,
     collection: Collection,
-    choice: Choice = Choice(),  # frozen
+    choice: Choice = EVERYTHING,
     *,
     timeout: float = START_SECONDS,
     network_name: str | None = None,
-    listener: Listener = lambda _: None,
+    listener: Listener = _unheard,
 ) -> Outcome:
     """Stop services, dependants first, and start them again; what differs from its definition is recreated."""
-    raise NotImplementedError
+    again = choosing.to_stop(collection.dependencies, choice)
+    stopped = _stop(client, collection, choice, STOP_SECONDS, listener, remove=False)
+    if stopped.interrupted or stopped.failed:
+        return stopped
+    chosen = choosing.to_start(collection.dependencies, Choice(again, alone=choice.alone))
+    outcome = _start(client, collection, chosen, timeout, network_name, listener)
+    return _after(outcome, collection, outcome.names("up", "done"), "on_start_services")
 
 
-def standing(client: DockerClient, collection: Collection) -> dict[str, Standing]:
-    """Return the containers that the engine has of a group, by service; also of services no longer defined."""
-    raise NotImplementedError
+def _start(
+    client: DockerClient,
+    collection: Collection,
+    chosen: list[str],
+    timeout: float,
+    network_name: str | None,
+    listener: Listener,
+    images: Images | None = None,
+) -> Outcome:
+    Context.load_from(collection.directory)
+    whose = standing.identity(collection)
+    outcome = Start(
+        client,
+        collection,
+        chosen,
+        timeout=timeout,
+        networks=Networks(client, whose, collection.networks, default_name=network_name, size=len(collection.services)),
+        images=images or Images(client, whose),
+        listener=listener,
+    ).run()
+    if Context and not outcome.interrupted:
+        Context.save_to(collection.directory)
+    return outcome
 
 
-def logs(client: DockerClient, container: str, lines: int) -> str:
-    """Return the last lines that a container wrote, standard output and error together."""
-    raise NotImplementedError
+def _stop(
+    client: DockerClient,
+    collection: Collection,
+    choice: Choice,
+    timeout: float,
+    listener: Listener,
+    *,
+    remove: bool,
+) -> Outcome:
+    chosen = choosing.to_stop(collection.dependencies, choice)
+    if choice == EVERYTHING:
+        there = standing.containers(client, standing.identity(collection))
+        chosen = [*(name for name in there if name not in collection.services), *chosen]
+    return Stopping(client, collection, chosen, timeout=timeout, remove=remove, listener=listener).run()
+
+
+def _after(outcome: Outcome, collection: Collection, told: list[str] | str, name: str) -> Outcome:
+    """Run the group's hook, unless the user has interrupted; return the outcome with what it raised."""
+    if outcome.interrupted:
+        return outcome
+    script = collection.script
+    hook = {
+        "on_start_services": script.on_start,
+        "on_stop_services": script.on_stop,
+        "on_reload_service": script.on_reload,
+    }[name]
+    raised = hooks.run_for_group(hook, told, name)
+    return Outcome(outcome.services, interrupted=False, hook_error=raised)
+
+
+def _remove_images(client: DockerClient, collection: Collection) -> None:
+    """Remove what reloads have built; the engine keeps what something else still uses."""
+    with engine_errors("remove the images of the group"):
+        for one in client.api.images(filters={"label": standing.identity(collection).filter}):
+            for tag in one["RepoTags"] or ():
+                with contextlib.suppress(APIError):
+                    client.api.remove_image(tag)

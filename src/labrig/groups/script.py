@@ -1,38 +1,37 @@
-"""What a script that defines services calls: its group's name, its hooks, its own command line."""
+"""What a script that defines services calls: its group's name, and its hooks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
+
+from labrig.errors import UsageError
+from labrig.groups import collection
 
 
 def group_name(name: str) -> None:
     """Name the group; without it, it is named after the folder of the script.
 
     Raises:
-        UsageError: It has a name already.
+        UsageError: It has a name already, or this is none.
     """
-    raise NotImplementedError
+    if collection.script.name is not None:
+        raise UsageError(f"the group is called {collection.script.name!r} already, and cannot be called {name!r}")
+    if not isinstance(name, str) or not collection.slug(name):
+        raise UsageError(f"expected a name for the group, with letters or digits, found {name!r}")
+    collection.script.name = name
 
 
 def on_start_services(hook: Callable[[list[str]], Any]) -> None:
     """Have a function called after ``start`` with the names of the services that are up."""
-    raise NotImplementedError
+    collection.script.on_start = hook
 
 
 def on_stop_services(hook: Callable[[list[str]], Any]) -> None:
     """Have a function called after ``stop`` with the names of the services that were stopped."""
-    raise NotImplementedError
+    collection.script.on_stop = hook
 
 
 def on_reload_service(hook: Callable[[str], Any]) -> None:
     """Have a function called after ``reload`` with the name of the service."""
-    raise NotImplementedError
-
-
-def cli(arguments: Sequence[str] | None = None) -> None:
-    """Be the command line of the script that calls it: ``labrig group`` with the script as its file.
-
-    Nothing happens while ``labrig group -f`` reads the script.
-    """
-    raise NotImplementedError
+    collection.script.on_reload = hook
