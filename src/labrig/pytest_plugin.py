@@ -7,6 +7,8 @@ def test_nothing_changes(host, machine_state, same_state):  # host is Testinfra'
     before = machine_state(host)
     host.check_output("systemctl restart web")
     same_state(before, machine_state(host))
+
+The fixtures for containers in tests are in ``labrig.containers.fixtures``.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from testinfra.host import Host
 
     from labrig.state.model import Key, State
+
+# What tests use containers with is a plugin of its own.
+pytest_plugins = ("labrig.containers.fixtures",)
 
 # Of more differences than this the first are shown.
 SHOWN = 200

@@ -11,7 +11,7 @@ from docker import APIClient
 from docker.errors import APIError, NotFound
 
 from labrig import clock
-from labrig.containers import copying, executing, waiting
+from labrig.containers import artifacts, copying, executing, waiting
 from labrig.containers.errors import CommandFailed, NotReady
 from labrig.containers.executing import Result
 from labrig.containers.streaming import LiveLogs, finished
@@ -62,8 +62,13 @@ class Container:
 
     @classmethod
     def from_image(cls, image: Image, name: str = "", *, owner: Owner | None = None) -> Self:
-        """Return a container that is to run an image, called ``name`` in messages; it belongs to the image's owner."""
-        return cls(owner or image.owner, name or image.hint, image.id)
+        """Return a container that is to run an image, called ``name`` in messages; it belongs to the image's owner.
+
+        Raises:
+            EnvironmentFailed: The image is not on the engine.
+        """
+        _ = image.id
+        return cls(owner or image.owner, name or image.hint, image.name)
 
     @classmethod
     def existing(cls, owner: Owner, name: str, *, own: bool = False) -> Self:
@@ -189,6 +194,10 @@ class Container:
 
     def remove(self) -> None:
         """Remove it and the volumes that it made for itself; it goes with its owner at the latest."""
+        if self.id and self.owner.test:
+            # The test may still fail, and what all of its containers printed is told then.
+            name = artifacts.short(self.name, self.owner.run)
+            artifacts.save_one(self.owner.client, self.id, name, self.owner.folder / artifacts.REMOVED)
         if self.id:
             sweep.discard(self.owner.client, "container", self.id)
         if self._live is not None:

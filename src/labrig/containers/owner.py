@@ -146,6 +146,8 @@ class Owner:
         """Leave everything of it on the engine, until its time is over or ``labrig clean`` removes it."""
         self.kept = True
         self.place.reaper.keep(self.part)
+        if self._folder is not None:
+            self.place.reaper.forget_folder(str(self._folder))
 
     def finish(self) -> None:
         """Do what was asked for at the end, but remove nothing from the engine yet."""

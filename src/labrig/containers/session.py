@@ -16,6 +16,7 @@ from labrig.engine.client import connect
 from labrig.engine.ownership import RunLock
 from labrig.engine.reaper import Reaper
 from labrig.engine.shared import SharedRun
+from labrig.engine.sweep import Owned
 
 SHARED_VARIABLE = "LABRIG_SESSION"
 
@@ -107,16 +108,18 @@ class Session(Owner):
             self._shared.keep(key)
             owner.kept = True
 
-    def close(self) -> None:
-        """Remove everything; of what is shared with others the last one removes it."""
+    def close(self) -> list[Owned]:
+        """Remove everything but what is shared with others, which the last of them removes; return what is in use."""
         if not self._open or os.getpid() != self._process:
-            return
+            return []
         self._open = False
         owners = [self, *self._owners, *self._together.values()]
         try:
             for owner in reversed(owners):
                 owner.finish()
-            sweep.remove_run(self.client, self.run, kept=[owner.part for owner in owners if owner.kept])
+            kept = [owner.part for owner in owners if owner.kept]
+            mine = sweep.passing(sweep.find(self.client, run=self.run), kept)
+            gone = sweep.remove(self.client, mine)
             self._shared.leave()
         except BaseException:
             self.place.reaper.hand_over()
@@ -126,6 +129,7 @@ class Session(Owner):
         finally:
             self._lock.__exit__()
             self.client.close()
+        return [thing for thing in mine if thing not in gone]
 
     def after_fork(self) -> None:
         """Let go of everything in a process that was forked from the session's: its life is not the session's."""
