@@ -26,22 +26,36 @@ def prepared(context: Path | None, files: Mapping[str, Content], parent: Path) -
         parent: Where a copy is made.
 
     Raises:
-        UsageError: A file does not exist, or its path leads out of the context.
+        UsageError: The context or a file does not exist, or a file's path leads out of the context.
     """
-    if context is not None and not context.is_dir():
-        raise UsageError(f"the build context {context} is no folder")
-    if context is not None and not files:
+    if context is not None and context.is_dir() and not files:
         yield context
         return
     with tempfile.TemporaryDirectory(dir=parent) as temporary:
         folder = Path(temporary) / "context"
-        if context is None:
-            folder.mkdir()
-        else:
-            shutil.copytree(context, folder, symlinks=True)
-        for name, content in files.items():
-            _put(folder, name, content)
+        copied(context, files, folder)
         yield folder
+
+
+def copied(context: Path | None, files: Mapping[str, Content], folder: Path) -> None:
+    """Make a folder that is a copy of a context, with files added.
+
+    Args:
+        context: None is an empty folder.
+        files: As for ``prepared``.
+        folder: Which must not be there yet.
+
+    Raises:
+        UsageError: The context or a file does not exist, or a file's path leads out of the context.
+    """
+    if context is None:
+        folder.mkdir()
+    elif context.is_dir():
+        shutil.copytree(context, folder, symlinks=True)
+    else:
+        raise UsageError(f"the build context {context} is no folder")
+    for name, content in files.items():
+        _put(folder, name, content)
 
 
 def _put(folder: Path, name: str, content: Content) -> None:

@@ -36,7 +36,9 @@ NEVER = "never"
 KEPT_FOR = timedelta(days=2)
 
 # What belongs to one run and goes with it, against what is stored for later runs.
-PASSING_KINDS = frozenset({"machine", "network", "volume", "test", "test-image"})
+PASSING_KINDS = frozenset(
+    {"machine", "network", "volume", "test", "test-image", "service", "secret", "config", "swarm"}
+)
 STORED_KINDS = frozenset({"image", "snapshot"})
 # What a group of services consists of: it stands until somebody stops the group.
 GROUP_KIND = "group"
@@ -47,6 +49,10 @@ KINDS = {
     "network": frozenset({"network", GROUP_KIND}),
     "volume": frozenset({"volume"}),
     "image": STORED_KINDS | {"test-image", GROUP_KIND},
+    "service": frozenset({"service"}),
+    "secret": frozenset({"secret"}),
+    # A hold on the swarm is a config as well.
+    "config": frozenset({"config", "swarm"}),
 }
 # And only names in labrig's own name space are its images: what somebody builds FROM one of them bears its labels too.
 IMAGES = "labrig/"

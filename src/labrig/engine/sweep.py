@@ -13,19 +13,24 @@ import requests
 from docker import DockerClient
 from docker.errors import APIError, NotFound
 
-from labrig.engine import ownership
+from labrig import clock
+from labrig.engine import ownership, swarm
 from labrig.engine.client import engine_errors
 from labrig.engine.ownership import Ownership
 
-# Containers before the networks, volumes and images that they use.
-ORDER = ("container", "network", "volume", "image")
+# What uses something before what it uses; a swarm replaces the containers of a service that is there.
+ORDER = ("service", "container", "network", "volume", "image", "secret", "config")
+IN_A_SWARM = frozenset({"service", "secret", "config"})
+# The containers of a service's tasks end behind its removal, and hold its networks and secrets so long.
+SETTLE_SECONDS = 15.0
+LOOK_EVERY_SECONDS = 0.1
 # The engine waits for the kernel half of the time that it takes to remove a container.
 AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class Owned:
-    """One object that carries labrig's labels; ``sort`` is container, network, volume or image."""
+    """One object that carries labrig's labels; ``sort`` is one of ``ORDER``."""
 
     sort: str
     id: str
@@ -59,6 +64,7 @@ def find(client: DockerClient, *, run: str | None = None, part: str | None = Non
                 for name in i["RepoTags"] or ()
                 if name.startswith(ownership.IMAGES)
             ),
+            *swarm.things(client, filters),
         ]
     owned = []
     for sort, identifier, name, found_labels in found:
@@ -91,6 +97,8 @@ def remove(client: DockerClient, things: Iterable[Owned]) -> list[Owned]:
             names = [thing.name if thing.sort == "image" else thing.id for thing in several]
             done = pool.map(functools.partial(discard, client), (thing.sort for thing in several), names)
             gone += [thing for thing, is_gone in zip(several, done, strict=True) if is_gone]
+    if any(thing.sort in IN_A_SWARM for thing in gone):
+        swarm.leave_if_unused(client)
     return gone
 
 
@@ -104,23 +112,37 @@ def discard(client: DockerClient, sort: str, name: str) -> bool:
         "network": lambda: client.api.remove_network(name),
         "volume": lambda: client.api.remove_volume(name, force=True),
         "image": lambda: client.api.remove_image(name, force=False),
+        "service": lambda: client.api.remove_service(name),
+        "secret": lambda: client.api.remove_secret(name),
+        "config": lambda: client.api.remove_config(name),
     }
+    until = clock.monotonic() + SETTLE_SECONDS
     with engine_errors(f"remove {sort} {name}"):
-        try:
-            removers[sort]()
-        except NotFound:
-            pass
-        except APIError as error:
-            # In use; a network says so with 403.
-            if error.status_code == 409 or "active endpoints" in str(error.explanation):
-                return False
-            raise
-    return True
+        while True:
+            try:
+                removers[sort]()
+            except NotFound:
+                return True
+            except APIError as error:
+                said = str(error.explanation)
+                if "in use by task" in said and clock.monotonic() < until:
+                    clock.sleep(LOOK_EVERY_SECONDS)
+                    continue
+                # In use; a network says so with 403, what is in a swarm with 400. Without a swarm it is gone.
+                if error.status_code == 409 or "active endpoints" in said or "in use" in said:
+                    return False
+                if sort in IN_A_SWARM and error.status_code == swarm.NOT_A_MANAGER:
+                    return True
+                raise
+            return True
 
 
 def remove_run(client: DockerClient, run: str, *, kept: Collection[str] = ()) -> list[Owned]:
     """Remove everything that one run made and that is not stored for later runs, but for the parts ``kept``."""
-    return remove(client, passing(find(client, run=run), kept))
+    gone = remove(client, passing(find(client, run=run), kept))
+    # It may have been killed between starting a swarm and its first hold on it.
+    swarm.leave_if_unused(client)
+    return gone
 
 
 def passing(things: Iterable[Owned], kept: Collection[str] = ()) -> list[Owned]:
@@ -136,7 +158,9 @@ def passing(things: Iterable[Owned], kept: Collection[str] = ()) -> list[Owned]:
 def sweep(client: DockerClient) -> list[Owned]:
     """Remove what dead runs left and what has expired; never fails for an engine that is busy."""
     with contextlib.suppress(requests.RequestException):
-        return remove(client, orphans(client))
+        gone = remove(client, orphans(client))
+        swarm.leave_if_unused(client)
+        return gone
     return []
 
 
