@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ByteSize, TypeAdapter, ValidationError
-
 from labrig.groups.definition import (
     DEFAULT_NETWORK,
     HealthCheck,
@@ -32,7 +30,7 @@ _SIGNAL = re.compile(r"SIG[A-Z][A-Z0-9]*(?:[+-]\d+)?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PROTOCOLS = ("tcp", "udp", "sctp")
-_BYTES = TypeAdapter(ByteSize)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])?i?b?")
 
 
 def host_name(value: Any) -> str:
@@ -291,11 +289,10 @@ def _memory(value: Any) -> int:
     if isinstance(value, str) and "{" in value:
         return 1
     # As Docker has it: m and g are powers of 1024.
-    binary = re.sub(r"(?i)^\s*(\d+(?:\.\d+)?)\s*([kmgt])b?\s*$", r"\1\2ib", value) if isinstance(value, str) else value
-    try:
-        return int(_BYTES.validate_python(binary))
-    except ValidationError:
-        raise FieldError(f"'memory': expected a size such as 512m or 2g, found {value!r}") from None
+    match = _SIZE.fullmatch(str(value).strip().lower())
+    if match is None or isinstance(value, bool):
+        raise FieldError(f"'memory': expected a size such as 512m or 2g, found {value!r}")
+    return int(float(match[1]) * 1024 ** " kmgt".index(match[2] or " "))
 
 
 def secrets(value: Any, directory: Path, read: Callable[[Path], bytes] | None) -> tuple[Secret, ...]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import inspect
 import os
 import threading
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labrig import clock
 from labrig.errors import LabrigError
 from labrig.groups.service import Service, shown
+
+if TYPE_CHECKING:
+    import asyncio
 
 # How soon a wait notices that it is abandoned.
 LOOK_EVERY_SECONDS = 0.05
@@ -30,6 +31,9 @@ class Abandoned(Exception):
 @functools.cache
 def _loop() -> asyncio.AbstractEventLoop:
     """Return the one loop that all ``async`` hooks run in, so that what one opens another can close."""
+    # Few groups have such hooks, and all would wait for the import.
+    import asyncio  # noqa: PLC0415
+
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="async hooks", daemon=True).start()
     return loop
@@ -101,8 +105,13 @@ def run_for_group(hook: Callable[[Any], Any] | None, argument: Any, name: str) -
 
 def _value(hook: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     value = hook(*arguments)
-    return asyncio.run_coroutine_threadsafe(_awaited(value), _loop()).result() if inspect.isawaitable(value) else value
+    return _awaited(value) if hasattr(value, "__await__") else value
 
 
-async def _awaited(value: Any) -> Any:
-    return await value
+def _awaited(value: Any) -> Any:
+    import asyncio  # noqa: PLC0415  # as above
+
+    async def wait() -> Any:
+        return await value
+
+    return asyncio.run_coroutine_threadsafe(wait(), _loop()).result()

@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from docker import DockerClient
 
@@ -17,11 +18,8 @@ from labrig.groups.collection import Collection
 from labrig.groups.conducting import conduct, in_background
 from labrig.groups.progress import Listener, Outcome, Phase, Progress, ServiceOutcome
 from labrig.groups.service import Service
-from labrig.groups.starting import is_loss
+from labrig.groups.steps import ENGINE_CALLS, is_loss, said
 from labrig.groups.stop_order import Cancelled, NotStopped, Stop, StopOrder, Stopped
-
-# Calls that make the engine work hard at a time.
-ENGINE_CALLS = 8
 
 
 @dataclass
@@ -99,9 +97,8 @@ class Stopping:
             self._listener(Progress(name, work.phase))
             self._events.put(Stopped(name))
         else:
-            said = work.error.message if isinstance(work.error, LabrigError) else repr(work.error)
-            self._listener(Progress(name, "failed", said))
-            self._events.put(NotStopped(name, said))
+            self._listener(Progress(name, "failed", said(work.error)))
+            self._events.put(NotStopped(name, said(work.error)))
 
     def _stop(self, name: str, work: _Work) -> None:
         found = standing.inspected(self._client, work.container)
@@ -110,7 +107,7 @@ class Stopping:
             self._hook(name, work, "pre_stop")
             self._listener(Progress(name, "stopping"))
             with self._slots:
-                if self._remove and self._is_killed(work, found or {}):
+                if self._remove and _is_killed(found or {}):
                     members.remove(self._client, work.container)
                 else:
                     members.stop(self._client, work.container, self._timeout)
@@ -120,12 +117,6 @@ class Stopping:
             work.phase = "removed"
         if runs:
             self._hook(name, work, "post_stop")
-
-    def _is_killed(self, work: _Work, found: Mapping[str, object]) -> bool:
-        """Tell whether stopping is killing, so that removing is all there is to do."""
-        del work
-        config = found.get("Config")
-        return isinstance(config, Mapping) and config.get("StopSignal") == "SIGKILL"
 
     def _hook(self, name: str, work: _Work, hook: Phase) -> None:
         """Run a hook; one that raises is told, and keeps nothing from being stopped."""
@@ -147,3 +138,8 @@ class Stopping:
             hint=getattr(work.error, "hint", ""),
             lost_engine=is_loss(work.error),
         )
+
+
+def _is_killed(found: Mapping[str, Any]) -> bool:
+    """Tell whether stopping a container is killing it, so that removing it is all there is to do."""
+    return bool(found.get("Config", {}).get("StopSignal") == "SIGKILL")

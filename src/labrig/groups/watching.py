@@ -28,16 +28,12 @@ class Watch:
         client: The engine.
         label: What all containers of the group carry.
         on_end: Called with service, container and exit code when a container has ended.
-        on_loss: Called when the engine says nothing more.
     """
 
-    def __init__(
-        self, client: DockerClient, label: str, on_end: Callable[[str, str, int], None], on_loss: Callable[[], None]
-    ) -> None:
+    def __init__(self, client: DockerClient, label: str, on_end: Callable[[str, str, int], None]) -> None:
         self._client = client
         self._label = label
         self._on_end = on_end
-        self._on_loss = on_loss
         self._changed = threading.Condition()
         self._ended: dict[str, int] = {}
         self._health: dict[str, str] = {}
@@ -88,7 +84,6 @@ class Watch:
         if not self._is_over:
             self.is_lost = True
             self.wake()
-            self._on_loss()
 
     def _note(self, event: Mapping[str, Any]) -> None:
         container, action = str(event["Actor"]["ID"]), str(event["Action"])
