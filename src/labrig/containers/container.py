@@ -11,14 +11,14 @@ from docker import APIClient
 from docker.errors import APIError, NotFound
 
 from labrig import clock
-from labrig.containers import artifacts, copying, executing, waiting
+from labrig.containers import artifacts, copying, waiting
 from labrig.containers.errors import CommandFailed, NotReady
-from labrig.containers.executing import Result
 from labrig.containers.streaming import LiveLogs, finished
 from labrig.containers.wish import State, Wish, protocol
 from labrig.engine import client as engine
-from labrig.engine import sweep
+from labrig.engine import executing, sweep
 from labrig.engine.client import engine_errors
+from labrig.engine.executing import Result
 from labrig.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,12 +6,16 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from labrig.errors import UsageError
 from labrig.groups import fields, formatting
 from labrig.groups.definition import Build, Definition, Network
 from labrig.groups.formatting import FieldError
+
+if TYPE_CHECKING:
+    from labrig.engine.executing import Result
+    from labrig.groups.inside import Inside
 
 HOOKS = ("pre_start", "ping", "post_start", "pre_stop", "post_stop", "on_failure")
 # Programs with braces of their own.
@@ -61,9 +65,10 @@ class Service:
     # Where the class stands, ``/srv/shop/group.py:12``.
     defined_at: ClassVar[str] = ""
 
-    # The folder that relative paths start from, and the host's ports of the container that runs.
+    # The folder that relative paths start from; the host's ports and the inside of the container that runs.
     directory: Path
     host_ports: Mapping[str, int]
+    inside: Inside | None
     _written: dict[str, Any]
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
@@ -72,6 +77,7 @@ class Service:
         self = super().__new__(cls)
         self.directory = Path.cwd()
         self.host_ports = {}
+        self.inside = None
         self._written = {}
         return self
 
@@ -120,6 +126,26 @@ class Service:
         if key not in self.host_ports:
             raise self._wrong("ports", FieldError(f"no port of the host leads to {key} now"))
         return self.host_ports[str(key)]
+
+    def execute(
+        self, *command: str, user: str = "", stdin: str | None = None, check: bool = True, seconds: float = 60.0
+    ) -> Result:
+        """Run a command in the container, which must run, and return its ``code``, ``stdout`` and ``stderr``.
+
+        Args:
+            command: Program and arguments; there is no shell in between.
+            user: Who runs it; the container's own user if empty.
+            stdin: What it reads.
+            check: Raise where it does not end with 0.
+            seconds: How long it may take.
+
+        Raises:
+            CommandFailed: It did not end with 0, or not in time, or the container does not run.
+            UsageError: The service has no container now.
+        """
+        if self.inside is None:
+            raise UsageError(f"{shown(self.defined_at)}: service {self.name!r} has no container to run {command[0]} in")
+        return self.inside.execute(command, user=user, stdin=stdin, check=check, seconds=seconds)
 
     def has_own(self, hook: str) -> bool:
         """Tell whether a hook does anything."""

@@ -17,6 +17,7 @@ from labrig.groups.collection import Collection
 from labrig.groups.context import Context
 from labrig.groups.definition import Definition
 from labrig.groups.images import Images
+from labrig.groups.inside import introduce
 from labrig.groups.networks import Networks
 from labrig.groups.order import Plan, Step
 from labrig.groups.progress import Listener, Phase, Progress
@@ -219,8 +220,8 @@ class Steps:
         hooks.call(work.service, name, limit=self._timeout, abandoned=work.abandoned)
 
     def _hand_on(self, work: Work, found: Mapping[str, Any]) -> None:
-        """Let the service and the context know the host's ports of its container."""
-        work.service.host_ports = standing.host_ports(found)
+        """Let the service know its container, and the context the host's ports of it."""
+        introduce(self._client, work.service, found)
         for key, port in work.service.host_ports.items():
             Context[port_name(work.service.name, key)] = port
 

@@ -16,6 +16,7 @@ from labrig.errors import LabrigError
 from labrig.groups import hooks, members, standing
 from labrig.groups.collection import Collection
 from labrig.groups.conducting import conduct, in_background
+from labrig.groups.inside import introduce
 from labrig.groups.progress import Listener, Outcome, Phase, Progress, ServiceOutcome
 from labrig.groups.service import Service
 from labrig.groups.steps import ENGINE_CALLS, is_loss, said
@@ -102,12 +103,15 @@ class Stopping:
 
     def _stop(self, name: str, work: _Work) -> None:
         found = standing.inspected(self._client, work.container)
-        runs = found is not None and found["State"]["Running"]
-        if runs:
+        runs = False
+        if found is not None and found["State"]["Running"]:
+            runs = True
+            if work.service is not None:
+                introduce(self._client, work.service, found)
             self._hook(name, work, "pre_stop")
             self._listener(Progress(name, "stopping"))
             with self._slots:
-                if self._remove and _is_killed(found or {}):
+                if self._remove and _is_killed(found):
                     members.remove(self._client, work.container)
                 else:
                     members.stop(self._client, work.container, self._timeout)
