@@ -12,6 +12,7 @@ from typing import Any
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound
 
+from labrig.engine import ownership
 from labrig.engine.client import engine_errors
 from labrig.errors import LabrigError
 from labrig.groups.comparison import Image
@@ -114,7 +115,9 @@ class Images:
         if definition.build is None:
             raise NoImage(f"the image of service {definition.name!r} cannot be built: it has no `build_from`")
         say("building")
-        labels = {**self._whose.labels(), INSTEAD_OF: definition.image}
+        # Without the time: a build of the same files is to be the same image, so that nothing is created anew.
+        labels = {key: value for key, value in self._whose.labels().items() if key != ownership.CREATED}
+        labels[INSTEAD_OF] = definition.image
         _docker_build(definition.build, name, labels)
         found = self._look(name)
         if found is None:

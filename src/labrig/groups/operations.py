@@ -15,6 +15,7 @@ from labrig.groups.choice import Choice
 from labrig.groups.collection import Collection
 from labrig.groups.context import Context
 from labrig.groups.images import Images
+from labrig.groups.naming import INSTEAD_OF
 from labrig.groups.networks import Networks
 from labrig.groups.progress import Listener, Outcome, Progress
 from labrig.groups.starting import Start
@@ -63,7 +64,7 @@ def stop(
 ) -> Outcome:
     """Stop services, dependants first; with ``remove`` also their containers.
 
-    With ``remove`` and everything chosen, the group's networks, built images and context go as well, and containers
+    With ``remove`` and everything chosen, the group's networks, reloaded images and context go as well, and containers
     of services that are no longer defined.
     """
     # The group's networks are found by their labels, whatever they are called.
@@ -205,9 +206,13 @@ def _after(outcome: Outcome, collection: Collection, told: list[str] | str, name
 
 
 def _remove_images(client: DockerClient, collection: Collection) -> None:
-    """Remove what reloads have built; the engine keeps what something else still uses."""
+    """Remove what reloads have built; the engine keeps what something else still uses.
+
+    An image that every start builds anyway stays: without it, the next build would begin from nothing.
+    """
     with engine_errors("remove the images of the group"):
         for one in client.api.images(filters={"label": standing.identity(collection).filter}):
-            for tag in one["RepoTags"] or ():
+            stays = (one["Labels"] or {}).get(INSTEAD_OF, "").endswith(":latest")
+            for tag in () if stays else one["RepoTags"] or ():
                 with contextlib.suppress(APIError):
                     client.api.remove_image(tag)
