@@ -16,6 +16,13 @@ COMMANDS: dict[str, str] = {
     "stop": "Stop services, dependants first.",
     "reload": "Build a service anew and restart it with what depends on it.",
     "restart": "Stop services and start them again.",
+    "status": "Tell what there is of each service.",
+    "logs": "Print what services wrote.",
+    "exec": "Run a command in the container of a service.",
+    "run": "Run a command in a container like that of a service.",
+    "env": "Print the values that services hand on, for the shell.",
+    "test": "Start the group, run a command or pytest, stop the group.",
+    "graph": "Draw what depends on what.",
 }
 
 
