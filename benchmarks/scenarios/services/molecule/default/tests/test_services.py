@@ -7,6 +7,8 @@ def test_service(host, unit):
     assert host.service(unit).is_enabled
 
 
-@pytest.mark.parametrize("port", [22, 3306, 5432, 6379, 8080])
-def test_port(host, port):
-    assert host.socket(f"tcp://127.0.0.1:{port}").is_listening
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0:22", "127.0.0.1:3306", "127.0.0.1:5432", "127.0.0.1:6379", "0.0.0.0:8080"]
+)
+def test_address(host, address):
+    assert host.socket(f"tcp://{address}").is_listening
