@@ -8,7 +8,7 @@ import click
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from labrig.errors import UsageError
-from labrig.prove.configuration import duration
+from labrig.project_file import duration
 
 project_option = click.option(
     "--project",

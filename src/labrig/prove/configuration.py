@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,27 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from labrig import yaml_file
 from labrig.errors import UsageError
+from labrig.project_file import FILE, SECTIONS, duration, nearest, way
 from labrig.prove.allowed import Allowed
-
-FILE = "labrig.yml"
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def duration(text: str | float) -> timedelta:
-    """Return the time that ``90s``, ``30m``, ``2h``, ``7d`` or a number of seconds stands for.
-
-    Raises:
-        ValueError: It stands for none, or for none at all.
-    """
-    match = _DURATION.fullmatch(str(text).strip())
-    if match is None or float(match[1]) == 0:
-        raise ValueError(f"expected a time such as 90s, 30m or 2h, found {text!r}")
-    return timedelta(seconds=float(match[1]) * _SECONDS[match[2] or "s"])
 
 
 class Configuration(BaseModel):
-    """The content of labrig.yml.
+    """The content of labrig.yml, but for the sections of others.
 
     Attributes:
         scenario: The Molecule scenario to prove where there are several.
@@ -74,7 +56,7 @@ def read(project: Path) -> Configuration:
         return Configuration()
     text = yaml_file.read_text(path)
     content = yaml_file.parse_mapping(text, path)
-    content = {key: value for key, value in content.items() if not str(key).startswith("x-")}
+    content = {key: value for key, value in content.items() if not str(key).startswith("x-") and key not in SECTIONS}
     try:
         return Configuration.model_validate(content)
     except ValidationError as error:
@@ -83,22 +65,18 @@ def read(project: Path) -> Configuration:
         steps = first["loc"]
         where = f"{path}:{yaml_file.line_of(text, steps)}"
         if first["type"] == "extra_forbidden":
-            known = list(Configuration.model_fields if len(steps) == 1 else Allowed.model_fields)
+            known = [*Configuration.model_fields, *SECTIONS] if len(steps) == 1 else list(Allowed.model_fields)
             raise UsageError(f"{where}: unknown key {steps[-1]!r}", hint=_meant(str(steps[-1]), known)) from error
         reason = str(first["msg"]).removeprefix("Value error, ")
         if first["type"] == "missing":
             reason = f"an entry needs {', '.join(_needed(Allowed))}"
-        raise UsageError(f"{where}: {_way(steps)}: {reason}") from error
+        raise UsageError(f"{where}: {way(steps)}: {reason}") from error
 
 
 def _meant(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"{f'did you mean {near[0]}? ' if near else ''}known keys: {', '.join(known)}"
+    near = nearest(key, known)
+    return f"{f'did you mean {near}? ' if near else ''}known keys: {', '.join(known)}"
 
 
 def _needed(model: type[BaseModel]) -> list[str]:
     return [name for name, field in model.model_fields.items() if field.is_required()]
-
-
-def _way(steps: Sequence[str | int]) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from labrig.errors import UsageError
-from labrig.prove.configuration import Configuration, duration, read
+from labrig.project_file import duration
+from labrig.prove.configuration import Configuration, read
 
 ALLOWED = """\
 timeout: 90s

@@ -1,0 +1,1 @@
+"""Experiments: branches deployed on lab hosts, each with its own services and URL."""
