@@ -23,7 +23,12 @@ NAME = PREFIX + "experiment"
 BRANCH = PREFIX + "branch"
 VERSION = PREFIX + "version"
 SERVICE = PREFIX + "service"
+# What a server is made of, and what its data began with, as JSON.
+RECORD = PREFIX + "service.record"
+FILLING = PREFIX + "service.filling"
 ROOT = "/srv/labrig/experiments"
+# Gone after a reboot, as whoever held them is.
+LOCKS = "/run/lock/labrig"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|^[-./]|[./]$|^@$")
 
@@ -131,6 +136,11 @@ class Names:
         return f"{self.base}--before"
 
     @property
+    def hook(self) -> str:
+        """The container of a service's own command."""
+        return f"{self.base}--hook"
+
+    @property
     def build(self) -> str:
         """The container in which the application is built."""
         return f"{self.base}--build"
@@ -159,6 +169,11 @@ class Names:
         return f"{self.folder}/code"
 
     @property
+    def built(self) -> str:
+        """The file that tells which build the application in the work tree is of."""
+        return f"{self.folder}/built"
+
+    @property
     def record(self) -> str:
         """The file that tells branch, expiry and pin."""
         return f"{self.folder}/experiment.json"
@@ -166,7 +181,7 @@ class Names:
     @property
     def lock(self) -> str:
         """The file that is locked while something is done; not in the folder, which a delete removes."""
-        return f"{ROOT}/.locks/{self.base}"
+        return f"{LOCKS}/{self.base}"
 
     def environment(self, version: str) -> str:
         """Return the file of a version's environment."""
@@ -175,6 +190,10 @@ class Names:
     def service_environment(self, service: str) -> str:
         """Return the file of a service's environment."""
         return f"{self.folder}/service-{service}"
+
+    def hooked(self, service: str) -> str:
+        """Return the file that tells that a service's on_create has ended well."""
+        return f"{self.folder}/hooked-{service}"
 
     def labels(self, branch: str, *, creator: str, created: str, expires: str) -> dict[str, str]:
         """Return the labels that everything of the experiment carries on the engine.
@@ -199,6 +218,11 @@ class Names:
     def selectors(self) -> tuple[str, ...]:
         """The labels, exactly as they are, that an object of this experiment has and none of another."""
         return (f"{KIND}={KIND_OF_EXPERIMENTS}", f"{APP}={self.app}", f"{NAME}={self.name}")
+
+
+def shared_server(kind: str) -> str:
+    """Return the container of a lab host's own server, which experiments share; no experiment has such a name."""
+    return f"labrig-lab--{kind}"
 
 
 def unit(container: str) -> str:

@@ -67,12 +67,13 @@ def delete(standing: Standing, *, hooks: frozenset[str] = frozenset()) -> tuple[
     found: list[Step] = []
     if standing.routed:
         found += [steps.Unroute()]
-    can_run = bool(standing.images and standing.environments)
-    found += [
-        steps.RunHook(name, "delete")
-        for name, service in standing.services.items()
-        if name in hooks and service.has_server and can_run
-    ]
+    if standing.images and standing.environments:
+        build, version = max(standing.images), standing.routed or max(standing.environments)
+        found += [
+            steps.RunHook(name, "delete", build, version)
+            for name, service in standing.services.items()
+            if name in hooks and service.has_server
+        ]
     for version in standing.containers:
         found += _removed(version)
     if standing.jobs:
@@ -104,7 +105,7 @@ def wake(standing: Standing) -> tuple[Step, ...]:
     if old is None or not standing.asleep:
         return ()
     version = standing.routed
-    return (steps.StartContainer(version), steps.AwaitHealthy(version), steps.Route(version, old.slot))
+    return (steps.StartContainer(version), steps.AwaitHealthy(version, old.slot), steps.Route(version, old.slot))
 
 
 def _ground(standing: Standing, wanted: Wanted) -> Iterator[Step]:
@@ -126,12 +127,7 @@ def _ground(standing: Standing, wanted: Wanted) -> Iterator[Step]:
 def _services(standing: Standing, wanted: Wanted) -> Iterator[Step]:
     """Yield what makes the services that are wanted."""
     for name, service in wanted.services.items():
-        there = standing.services.get(name, Service())
-        if service.provision == "communal":
-            if there.has_server or there.filled_with is not None:
-                yield from _service_removed(name, there, "it is communal now")
-        else:
-            yield from _made(name, there, service)
+        yield from _made(name, standing.services.get(name, Service()), service)
     for name, service in wanted.services.items():
         # One that nothing was done about is asked too: it may have stopped.
         if service.waits:
@@ -147,16 +143,16 @@ def _made(name: str, there: Service, wanted: WantedService) -> Iterator[Step]:
         reasons = services.changes(there.made_of, wanted.record)
     has_server = there.has_server and not reasons
     if there.has_server and reasons:
-        yield steps.RemoveServer(name, there.provision, "; ".join(reasons))
+        yield steps.RemoveServer(name, there.kind, there.provision, "; ".join(reasons))
     if there.filled_with is not None and (is_moved or dict(there.filled_with) != wanted.filling):
         why = "; ".join(reasons if is_moved else services.changes(there.filled_with, wanted.filling))
         if has_server:
-            yield steps.RemoveServer(name, there.provision, why)
+            yield steps.RemoveServer(name, there.kind, there.provision, why)
             has_server = False
-        yield steps.RemoveData(name, there.provision, why)
+        yield steps.RemoveData(name, there.kind, there.provision, why)
     if not has_server:
         yield steps.MakeService(name)
-    if not (has_server and there.enabled):
+    if wanted.provision == "independent" and not (has_server and there.enabled):
         yield steps.StartService(name)
 
 
@@ -167,9 +163,9 @@ def _before(standing: Standing, wanted: Wanted) -> Iterator[Step]:
     for name, service in wanted.services.items():
         there = standing.services.get(name)
         if service.hook and not (there and there.hooked and _keeps(there, service)):
-            yield steps.RunHook(name, "create")
+            yield steps.RunHook(name, "create", wanted.build, wanted.version)
     if wanted.before_start and wanted.version not in standing.containers and standing.prepared != wanted.version:
-        yield steps.RunBeforeStart(wanted.version)
+        yield steps.RunBeforeStart(wanted.build, wanted.version)
 
 
 def _keeps(there: Service, wanted: WantedService) -> bool:
@@ -188,11 +184,11 @@ def _container(standing: Standing, wanted: Wanted) -> Iterator[Step]:
     serving = others.get(standing.routed)
     slot = there.slot if there else next(one for one in SLOTS if serving is None or one != serving.slot)
     if there is None:
-        yield steps.CreateContainer(version, slot)
+        yield steps.CreateContainer(wanted.build, version, slot)
     if there is None or not (there.running and there.enabled):
         yield steps.StartContainer(version)
     if there is None or not there.healthy:
-        yield steps.AwaitHealthy(version)
+        yield steps.AwaitHealthy(version, slot)
     # The virtual host is written each time: users, certificate or host name may be others.
     yield steps.Route(version, slot)
     if serving is not None:
@@ -218,6 +214,6 @@ def _removed(version: str) -> tuple[Step, Step]:
 
 def _service_removed(name: str, service: Service, why: str) -> Iterator[Step]:
     if service.has_server:
-        yield steps.RemoveServer(name, service.provision, why)
+        yield steps.RemoveServer(name, service.kind, service.provision, why)
     if service.filled_with is not None:
-        yield steps.RemoveData(name, service.provision, why)
+        yield steps.RemoveData(name, service.kind, service.provision, why)

@@ -186,6 +186,7 @@ class Shape:
     """All that decides what container a service has: it is made anew when, and only when, this changes.
 
     Attributes:
+        image: Its image; of a server of others, that server's container.
         environment: Its own variables; their values are secret and go into no record but as a digest.
         initial_data: A dump, or a folder whose newest dump is taken, on the lab host.
     """

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
 
 from labrig.errors import UsageError
-from labrig.experiments import environment, naming
+from labrig.experiments import accounts, environment, naming
 from labrig.experiments.secrets import PublicKey, sealed_parts
 from labrig.experiments.services import PROVIDERS, Provision
 from labrig.project_file import duration, nearest
@@ -22,7 +22,7 @@ _HOST = re.compile(r"[A-Za-z0-9_.%+@\[\]:][A-Za-z0-9_.%+@\[\]:-]*")
 # What else it is, the engine checks; ``$`` and braces are of variables.
 _IMAGE = re.compile(r"[A-Za-z0-9$][A-Za-z0-9$_.:/@{}-]*")
 # Password hashes that nginx can compare: those of crypt(3), of Apache, and of LDAP.
-_HASH = re.compile(r"(\$(1|2[aby]|5|6|y|apr1)\$|\{(SSHA|SHA)\}).+")
+_HASH = re.compile(r"(\$(1|2[aby]|5|6|y|apr1)\$|\{(SSHA|SHA)\})[^:\s]+")
 
 
 def _time(value: Any) -> Any:
@@ -171,6 +171,11 @@ class ServiceSettings(Section):
             raise ValueError(f"app and experiment name whose communal service it is, and this one is {self.provision}")
         if self.provision != "independent" and (self.image or self.command or self.initial_data or self.environment):
             raise ValueError(f"image, command, environment and initial_data are not for a {self.provision} service")
+        if self.provision == "shared" and self.service not in accounts.KINDS:
+            kinds = ", ".join(accounts.KINDS)
+            raise ValueError(f"{self.service} cannot be shared: {kinds} have a database and a user for each experiment")
+        if self.provision == "communal" and (self.on_create or self.on_delete):
+            raise ValueError("on_create and on_delete are not for a communal service: it is there already")
         return self
 
 
@@ -189,7 +194,7 @@ class Limits(Section):
 
 
 class Health(Section):
-    """When a new container is healthy: its own health check says so if the image has one, else what is asked for here.
+    """When a new container is healthy.
 
     Attributes:
         path: What is asked for over HTTP; any answer below 400 is healthy.

@@ -32,8 +32,8 @@ class Service:
     Attributes:
         provision: Whose it is.
         made_of: The record of its server, as ``services.Shape.record`` has it; None where it cannot be read.
-        has_server: There is a container, or a user on a shared server.
-        filled_with: The kind and initial data that its data began with; None where it has no data.
+        has_server: There is a container, or a way from the experiment's network to a server of others.
+        filled_with: The kind and initial data that its data began with; None where it has no data of its own.
         enabled: Its server runs and starts after a reboot.
         ready: It answered a query since its server was made.
         hooked: Its command on_create has ended well since its data were made.
@@ -46,6 +46,11 @@ class Service:
     enabled: bool = False
     ready: bool = False
     hooked: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Its kind; empty where no record tells it."""
+        return (self.filled_with or self.made_of or {}).get("kind", "")
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class WantedService:
     """A service that the configuration wants.
 
     Attributes:
-        record: What it is to be made of, as ``services.Shape.record`` has it; empty for a communal one.
+        record: What it is to be made of, as ``services.Shape.record`` has it.
         waits: The experiment starts only when it answers a query.
         hook: It has a command on_create.
     """
@@ -103,6 +108,8 @@ class WantedService:
     @property
     def filling(self) -> dict[str, str]:
         """What its data begin with: where this changes, old data are of no use."""
+        if self.provision == "communal":
+            return {}
         return {key: self.record[key] for key in ("kind", "initial_data") if key in self.record}
 
 

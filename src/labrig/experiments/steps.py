@@ -68,9 +68,10 @@ class MakeNetwork:
 
 @dataclass(frozen=True)
 class RemoveServer:
-    """Remove a service's container and unit, or the user on a shared server; its data stay."""
+    """Remove a service's container and unit, or let the experiment no more to a server of others; its data stay."""
 
     service: str
+    kind: str
     provision: Provision
     why: str
 
@@ -80,9 +81,10 @@ class RemoveServer:
 
 @dataclass(frozen=True)
 class RemoveData:
-    """Remove a service's volume, or the database on a shared server, after its server."""
+    """Remove a service's volume, or the database and user on a shared server."""
 
     service: str
+    kind: str
     provision: Provision
     why: str
 
@@ -92,7 +94,7 @@ class RemoveData:
 
 @dataclass(frozen=True)
 class MakeService:
-    """Make a service's volume and container, and start it; or database and user on a shared server."""
+    """Make a service's volume and container; or database and user on a shared server, and the way to it."""
 
     service: str
 
@@ -122,10 +124,12 @@ class AwaitService:
 
 @dataclass(frozen=True)
 class RunHook:
-    """Run a service's own command, in the image of a build."""
+    """Run a service's own command, in the image of a build with the environment of a version."""
 
     service: str
     moment: Moment
+    build: str
+    version: str
 
     def __str__(self) -> str:
         return f"run on_{self.moment} of service {self.service}"
@@ -145,6 +149,7 @@ class WriteEnvironment:
 class RunBeforeStart:
     """Run the command before the start, in the new image with the new environment."""
 
+    build: str
     version: str
 
     def __str__(self) -> str:
@@ -153,12 +158,15 @@ class RunBeforeStart:
 
 @dataclass(frozen=True)
 class CreateContainer:
-    """Create the container of a version, without starting it.
+    """Create the container of a version from the image of a build, without starting it.
 
     Attributes:
+        build: The build.
+        version: The version.
         slot: Which of the experiment's two addresses it has, 0 or 1: the old one and the new one run side by side.
     """
 
+    build: str
     version: str
     slot: int
 
@@ -181,6 +189,7 @@ class AwaitHealthy:
     """Wait until a container is healthy."""
 
     version: str
+    slot: int
 
     def __str__(self) -> str:
         return f"wait until container {self.version} is healthy"

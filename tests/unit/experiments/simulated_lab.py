@@ -99,8 +99,10 @@ class Lab:
 
     def _data(self, name: str) -> dict[str, object]:
         there = self.standing.services.get(name, Service())
-        is_new = there.filled_with is None
         wanted = self.wanted.services[name]
+        if wanted.provision == "communal":
+            return {"provision": "communal"}
+        is_new = there.filled_with is None
         return {"filled_with": wanted.filling if is_new else there.filled_with, "provision": wanted.provision}
 
     @do.register
@@ -117,9 +119,10 @@ class Lab:
 
     @do.register
     def _(self, step: steps.AwaitService) -> None:
-        if self.wanted.services[step.service].provision != "communal":
-            assert self.standing.services[step.service].enabled
-            self.service(step.service, ready=True)
+        there = self.standing.services[step.service]
+        assert there.has_server
+        assert there.enabled or there.provision != "independent"
+        self.service(step.service, ready=True)
 
     @do.register
     def _(self, step: steps.RemoveServer) -> None:

@@ -37,7 +37,9 @@ UPDATES = {
         SECOND, services={"db": replace(DB, record={**DB.record, "initial_data": "/srv/dump.sql"})}
     ),
     "a shared database": replace(SECOND, services={"db": replace(DB, provision="shared")}),
-    "a communal database": replace(SECOND, services={"db": WantedService(record={}, provision="communal")}),
+    "a communal database": replace(
+        SECOND, services={"db": WantedService(record={"kind": "postgresql", "image": "lab"}, provision="communal")}
+    ),
     "no commands": replace(SECOND, builds_application=False, before_start=False),
 }
 Planner = Callable[[Standing], tuple[Step, ...]]
@@ -98,7 +100,7 @@ def test_what_is_deployed_is_only_looked_at_again() -> None:
 
 def test_the_command_before_the_start_has_ended_before_the_old_container_stops() -> None:
     planned = plan.deploy(deployed(FIRST).standing, SECOND)
-    order = [planned.index(step) for step in (steps.RunBeforeStart("v2"), steps.AwaitHealthy("v2"))]
+    order = [planned.index(step) for step in (steps.RunBeforeStart("b2", "v2"), steps.AwaitHealthy("v2", 1))]
     moved, stopped = planned.index(steps.Route("v2", 1)), planned.index(steps.StopContainer("v1"))
     assert [*order, moved, stopped] == sorted([*order, moved, stopped])
 
@@ -244,7 +246,7 @@ def test_a_delete_leaves_nothing_and_its_folder_goes_last() -> None:
 
     planned = planner(start)
     assert planned[-1] == steps.RemoveFolder()
-    assert planned.index(steps.RunHook("db", "delete")) < planned.index(steps.StopContainer("v1"))
+    assert planned.index(steps.RunHook("db", "delete", "b1", "v1")) < planned.index(steps.StopContainer("v1"))
     for step, lab in kills(start, FIRST, planner):
         lab.carry_out(planner(lab.standing))
         assert lab.standing == NOTHING, f"killed at: {step}"
@@ -273,12 +275,12 @@ def test_another_experiments_host_name_is_not_taken() -> None:
 def test_data_stay_where_only_the_server_changes_and_go_with_their_initial_data() -> None:
     start = deployed(FIRST).standing
     newer = plan.deploy(start, UPDATES["a newer server"])
-    assert steps.RemoveServer("db", "independent", "image was postgres:15, is postgres:16") in newer
+    assert steps.RemoveServer("db", "postgresql", "independent", "image was postgres:15, is postgres:16") in newer
     assert steps.RemoveData not in kinds(newer)
     assert steps.RunHook not in kinds(newer)
     other = plan.deploy(start, UPDATES["other initial data"])
-    assert steps.RemoveData("db", "independent", "initial_data was not set, is /srv/dump.sql") in other
-    assert steps.RunHook("db", "create") in other
+    assert steps.RemoveData("db", "postgresql", "independent", "initial_data was not set, is /srv/dump.sql") in other
+    assert steps.RunHook("db", "create", "b2", "v2") in other
 
 
 def test_no_step_is_forgotten_by_the_tests() -> None:

@@ -1,0 +1,336 @@
+"""Each step of a plan as commands for the lab host: argument vectors that run nothing by themselves.
+
+The host offers, besides Docker, git and systemd, ``labrig-edge put FILE`` and ``labrig-edge remove FILE`` to its
+service user, by sudo: they check the whole configuration with a file of the edge's folder replaced or removed, put it
+back where nginx refuses it, and return when no process of nginx works by the old one any more.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import singledispatch
+
+from labrig.experiments import accounts, environment, steps
+from labrig.experiments.command import Command, written
+from labrig.experiments.deployment import Deployment, ServiceDeployment, label_options, mount
+from labrig.experiments.edge import VirtualHost
+from labrig.experiments.naming import FILLING, RECORD, SERVICE, VERSION, shared_server, unit
+from labrig.experiments.services import PROVIDERS, credentials
+from labrig.experiments.steps import Step
+
+_SUDO = ("sudo", "--non-interactive")
+
+
+@singledispatch
+def commands(step: Step, at: Deployment) -> tuple[Command, ...]:
+    """Return the commands of a step.
+
+    Those of ``AwaitService`` and ``AwaitHealthy`` ask once: 0 is yes.
+    """
+    raise NotImplementedError(step)  # no step is left out: a test holds it
+
+
+@commands.register
+def _(_: steps.MakeFolder, at: Deployment) -> tuple[Command, ...]:
+    return (Command(("install", "--directory", "--mode=0700", at.names.folder)),)
+
+
+@commands.register
+def _(_: steps.WriteRecord, at: Deployment) -> tuple[Command, ...]:
+    return written(at.names.record, at.record)
+
+
+@commands.register
+def _(step: steps.FetchCode, at: Deployment) -> tuple[Command, ...]:
+    git = ("git", "-C", at.names.code)
+    return (
+        Command(("rm", "--force", at.names.built)),
+        Command(("git", "init", "--quiet", at.names.code)),
+        Command((*git, "fetch", "--quiet", "--depth=1", "--no-tags", "--", at.settings.repository, step.release)),
+        # Cleaned before HEAD moves: a work tree whose HEAD is the commit has nothing else in it.
+        Command((*git, "clean", "--quiet", "-ffdx")),
+        Command((*git, "checkout", "--quiet", "--force", "--detach", step.release, "--")),
+    )
+
+
+@commands.register
+def _(step: steps.BuildApplication, at: Deployment) -> tuple[Command, ...]:
+    names, chosen = at.names, at.settings
+    return (
+        _gone(names.build),
+        Command(
+            (
+                *("docker", "run", "--rm", f"--name={names.build}"),
+                *label_options(at.labels),
+                *at.limits,
+                *([f"--user={at.user}"] if at.user else []),
+                *(f"--env={name}={value}" for name, value in at.identity.variables.items()),
+                f"--mount={mount(type='bind', source=names.code, target='/build')}",
+                *("--workdir=/build", "--entrypoint=sh"),
+                *(str(chosen.build_image), "-c", chosen.build_command),
+            )
+        ),
+        *written(names.built, f"{step.build}\n"),
+    )
+
+
+@commands.register
+def _(step: steps.BuildImage, at: Deployment) -> tuple[Command, ...]:
+    names, chosen, variables = at.names, at.settings, at.identity.variables
+    image = names.image(step.build)
+    if not chosen.container_build_command:
+        given = (f"--build-arg={one}={variables[one]}" for one in ("RELEASE", *environment.NAMES))
+        return (Command(("docker", "build", f"--tag={image}", *label_options(at.labels), *given, names.code)),)
+    built = environment.substituted(chosen.image, variables)
+    assigned = (f"{name}={value}" for name, value in variables.items())
+    return (
+        Command(("env", f"--chdir={names.code}", *assigned, "sh", "-euc", chosen.container_build_command)),
+        Command(("docker", "image", "tag", built, image)),
+    )
+
+
+@commands.register
+def _(_: steps.MakeNetwork, at: Deployment) -> tuple[Command, ...]:
+    where = at.addresses
+    given = (f"--subnet={where.subnet}", f"--gateway={where.gateway}", f"--ip-range={where.others}")
+    return (Command(("docker", "network", "create", *given, *label_options(at.labels), at.names.network)),)
+
+
+@commands.register
+def _(step: steps.MakeService, at: Deployment) -> tuple[Command, ...]:
+    service = at.services[step.service]
+    if service.settings.provision == "independent":
+        return _server_made(step.service, service, at)
+    server = at.server(step.service, service.settings)
+    told: tuple[Command, ...] = ()
+    if service.settings.provision == "shared":
+        kind = service.settings.service
+        told = (_told(server, kind, accounts.KINDS[kind].create(service.credentials)),)
+    # The way to it last: where it is there, all before it was done.
+    way = ("docker", "network", "connect", f"--alias={step.service}", at.names.network, server)
+    return (*told, Command(way))
+
+
+def _server_made(name: str, service: ServiceDeployment, at: Deployment) -> tuple[Command, ...]:
+    provider = PROVIDERS[service.settings.service]
+    called = at.names.service(name)
+    labels = {**at.labels, SERVICE: name}
+    filling = label_options({**labels, FILLING: json.dumps(service.filling)})
+    variables = provider.container_environment(service.credentials, service.settings.environment)
+    path = at.names.service_environment(name)
+    mounts = [mount(type="volume", source=called, target=provider.folder)]
+    if service.dump:
+        target = f"{provider.initial}/{service.dump.rpartition('/')[2]}"
+        mounts += [mount(type="bind", source=service.dump, target=target, readonly="true")]
+    return (
+        *written(path, environment.file_text(variables)),
+        Command(("docker", "volume", "create", *filling, called)),
+        Command(
+            (
+                *("docker", "create", f"--name={called}"),
+                *label_options({**labels, RECORD: json.dumps(service.record)}),
+                *at.limits,
+                *(f"--network={at.names.network}", f"--network-alias={name}"),
+                *(f"--mount={one}" for one in mounts),
+                f"--env-file={path}",
+                service.settings.image or provider.image,
+                *provider.arguments,
+                *service.settings.command,
+            )
+        ),
+    )
+
+
+@commands.register
+def _(step: steps.StartService, at: Deployment) -> tuple[Command, ...]:
+    return (_enabled(at.names.service(step.service)),)
+
+
+@commands.register
+def _(step: steps.AwaitService, at: Deployment) -> tuple[Command, ...]:
+    service = at.services[step.service].settings
+    ready = PROVIDERS[service.service].ready
+    return (Command(("docker", "exec", at.server(step.service, service), "sh", "-c", ready)),)
+
+
+@commands.register
+def _(step: steps.RemoveServer, at: Deployment) -> tuple[Command, ...]:
+    if step.provision == "independent":
+        return _container_removed(at.names.service(step.service))
+    told: tuple[Command, ...] = ()
+    server = at.connected.get(step.service, shared_server(step.kind))
+    if step.provision == "shared":
+        told = (_told(server, step.kind, accounts.KINDS[step.kind].lock(credentials(at.names, "").user)),)
+    return (*told, Command(("docker", "network", "disconnect", "--force", at.names.network, server)))
+
+
+@commands.register
+def _(step: steps.RemoveData, at: Deployment) -> tuple[Command, ...]:
+    own = Command(("rm", "--force", at.names.hooked(step.service), at.names.service_environment(step.service)))
+    if step.provision == "shared":
+        statements = accounts.KINDS[step.kind].drop(credentials(at.names, "").user)
+        return (_told(shared_server(step.kind), step.kind, statements), own)
+    return (Command(("docker", "volume", "rm", at.names.service(step.service))), own)
+
+
+@commands.register
+def _(step: steps.RunHook, at: Deployment) -> tuple[Command, ...]:
+    service = at.services[step.service].settings
+    text = service.on_create if step.moment == "create" else service.on_delete
+    done = written(at.names.hooked(step.service), "") if step.moment == "create" else ()
+    return (*_job(at, at.names.hook, step.build, step.version, text), *done)
+
+
+@commands.register
+def _(step: steps.WriteEnvironment, at: Deployment) -> tuple[Command, ...]:
+    return written(at.names.environment(step.version), environment.file_text(at.variables))
+
+
+@commands.register
+def _(step: steps.RunBeforeStart, at: Deployment) -> tuple[Command, ...]:
+    # Its container stays: that it ended with 0 tells that this version is prepared.
+    return _job(at, at.names.before_start, step.build, step.version, at.settings.before_start)
+
+
+@commands.register
+def _(step: steps.CreateContainer, at: Deployment) -> tuple[Command, ...]:
+    address = at.addresses.slot(step.slot)
+    return (
+        Command(
+            (
+                *("docker", "create", f"--name={at.names.container(step.version)}"),
+                *label_options({**at.labels, VERSION: step.version}),
+                *at.limits,
+                *(f"--network={at.names.network}", f"--ip={address}"),
+                f"--env-file={at.names.environment(step.version)}",
+                at.names.image(step.build),
+            )
+        ),
+    )
+
+
+@commands.register
+def _(step: steps.StartContainer, at: Deployment) -> tuple[Command, ...]:
+    return (_enabled(at.names.container(step.version)),)
+
+
+@commands.register
+def _(step: steps.AwaitHealthy, at: Deployment) -> tuple[Command, ...]:
+    health = at.settings.health
+    if health.command:
+        return (Command(("docker", "exec", at.names.container(step.version), "sh", "-c", health.command)),)
+    asked = ("curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "--max-time", "5", "--globoff")
+    url = f"http://{at.addresses.slot(step.slot)}:{at.settings.port}{health.path}"
+    return (Command((*asked, "--header", f"Host: {at.identity.virtual_host}", "--", url)),)
+
+
+@commands.register
+def _(step: steps.Route, at: Deployment) -> tuple[Command, ...]:
+    host = _virtual_host(at, step.version)
+    upstream = f"{at.addresses.slot(step.slot)}:{at.settings.port}"
+    return _put(at, host, host.awake(upstream))
+
+
+@commands.register
+def _(step: steps.RouteToSplash, at: Deployment) -> tuple[Command, ...]:
+    host = _virtual_host(at, step.version)
+    return _put(at, host, host.asleep())
+
+
+@commands.register
+def _(_: steps.Unroute, at: Deployment) -> tuple[Command, ...]:
+    host = _virtual_host(at, "")
+    return tuple(Command((*_SUDO, "labrig-edge", "remove", name)) for name in (host.file, host.users_file))
+
+
+@commands.register
+def _(step: steps.StopContainer, at: Deployment) -> tuple[Command, ...]:
+    return (_disabled(at.names.container(step.version)),)
+
+
+@commands.register
+def _(step: steps.RemoveContainer, at: Deployment) -> tuple[Command, ...]:
+    return (_gone(at.names.container(step.version)),)
+
+
+@commands.register
+def _(_: steps.RemoveJobs, at: Deployment) -> tuple[Command, ...]:
+    return tuple(_gone(name) for name in (at.names.build, at.names.before_start, at.names.hook))
+
+
+@commands.register
+def _(step: steps.RemoveEnvironment, at: Deployment) -> tuple[Command, ...]:
+    return (Command(("rm", "--force", at.names.environment(step.version))),)
+
+
+@commands.register
+def _(step: steps.RemoveImage, at: Deployment) -> tuple[Command, ...]:
+    return (Command(("docker", "image", "rm", at.names.image(step.build))),)
+
+
+@commands.register
+def _(_: steps.RemoveNetwork, at: Deployment) -> tuple[Command, ...]:
+    return (Command(("docker", "network", "rm", at.names.network)),)
+
+
+@commands.register
+def _(_: steps.RemoveFolder, at: Deployment) -> tuple[Command, ...]:
+    return (Command(("rm", "--recursive", "--force", "--one-file-system", at.names.folder)),)
+
+
+def _job(at: Deployment, name: str, build: str, version: str, text: str) -> tuple[Command, ...]:
+    """Return what runs a shell command as a new container would run, and leaves its container."""
+    return (
+        _gone(name),
+        Command(
+            (
+                *("docker", "run", f"--name={name}"),
+                *label_options({**at.labels, VERSION: version}),
+                *at.limits,
+                f"--network={at.names.network}",
+                f"--env-file={at.names.environment(version)}",
+                *("--entrypoint=sh", at.names.image(build), "-c", text),
+            )
+        ),
+    )
+
+
+def _told(server: str, kind: str, statements: str) -> Command:
+    return Command(("docker", "exec", "--interactive", server, "sh", "-c", PROVIDERS[kind].client), stdin=statements)
+
+
+def _put(at: Deployment, host: VirtualHost, text: str) -> tuple[Command, ...]:
+    users = at.settings.users
+    # Who may look is known before the file that asks for it is, and is forgotten after.
+    own = (*_SUDO, "labrig-edge", "put", host.users_file)
+    before = (Command(own, stdin=host.users_text(users)),) if users else ()
+    return (*before, Command((*_SUDO, "labrig-edge", "put", host.file), stdin=text))
+
+
+def _virtual_host(at: Deployment, version: str) -> VirtualHost:
+    tls = at.settings.tls
+    return VirtualHost(
+        names=at.names,
+        host=at.identity.virtual_host,
+        version=version,
+        certificate=tls.certificate if tls else "",
+        key=tls.key if tls else "",
+        has_users=bool(at.settings.users),
+    )
+
+
+def _enabled(container: str) -> Command:
+    return Command((*_SUDO, "systemctl", "enable", "--now", "--quiet", unit(container)))
+
+
+def _disabled(container: str) -> Command:
+    return Command((*_SUDO, "systemctl", "disable", "--now", "--quiet", unit(container)))
+
+
+def _container_removed(name: str) -> tuple[Command, ...]:
+    return (_disabled(name), _gone(name))
+
+
+def _gone(name: str) -> Command:
+    """Return what removes a container; some versions of Docker fail where there is none."""
+    return Command(("docker", "rm", "--force", name), may_fail=True)

@@ -1,0 +1,94 @@
+"""All that the commands of one experiment need to know, and the options of Docker that follow from it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from labrig.experiments.addresses import Addresses
+from labrig.experiments.environment import Identity
+from labrig.experiments.naming import Names, shared_server
+from labrig.experiments.services import Credentials
+from labrig.experiments.settings import ServiceSettings, Settings
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """All that the commands of one experiment need to know.
+
+    Attributes:
+        identity: What it is.
+        settings: The application's settings.
+        labels: What everything of it carries on the engine.
+        addresses: Of its network.
+        record: The text of its record.
+        variables: Its environment, secrets opened.
+        services: By name, those that are wanted.
+        connected: The containers of others that the experiment's network leads to, by service.
+        user: ``uid:gid`` of the host's service user, whose files a build makes.
+    """
+
+    identity: Identity
+    settings: Settings
+    labels: Mapping[str, str]
+    addresses: Addresses
+    record: str
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    services: Mapping[str, ServiceDeployment] = field(default_factory=dict)
+    connected: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+
+    @property
+    def names(self) -> Names:
+        """What everything of it is called."""
+        return self.identity.names
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """The options of ``docker create`` for what a container may use and do at most."""
+        limits = self.settings.limits
+        # As much memory with swap as without is no swap.
+        memory = (f"--memory={int(limits.memory)}", f"--memory-swap={int(limits.memory)}")
+        others = (f"--cpus={limits.cpus:g}", f"--pids-limit={limits.processes}")
+        return (*memory, *others, "--security-opt=no-new-privileges")
+
+    def server(self, name: str, service: ServiceSettings) -> str:
+        """Return the container in which a service's server runs."""
+        if service.provision == "independent":
+            return self.names.service(name)
+        if service.experiment:
+            return Names(service.app or self.names.app, service.experiment).service(name)
+        return shared_server(service.service)
+
+
+@dataclass(frozen=True)
+class ServiceDeployment:
+    """All that the commands of one service need to know.
+
+    Attributes:
+        settings: Its settings.
+        credentials: Who the experiment is to it.
+        record: What it is made of, as ``services.Shape.record`` has it.
+        filling: What its data begin with.
+        dump: The file that an empty volume is filled with; empty for none.
+    """
+
+    settings: ServiceSettings
+    credentials: Credentials
+    record: Mapping[str, str]
+    filling: Mapping[str, str] = field(default_factory=dict)
+    dump: str = ""
+
+
+def label_options(labels: Mapping[str, str]) -> Iterator[str]:
+    """Return the options of Docker for labels."""
+    return (f"--label={name}={value}" for name, value in labels.items())
+
+
+def mount(**fields: str) -> str:
+    """Return the value of ``--mount``, which is a line of CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(f"{name}={value}" for name, value in fields.items())
+    return line.getvalue()
