@@ -116,7 +116,7 @@ def _server_made(name: str, service: ServiceDeployment, at: Deployment) -> tuple
     called = at.names.service(name)
     labels = {**at.labels, SERVICE: name}
     filling = label_options({**labels, FILLING: json.dumps(service.filling)})
-    variables = provider.container_environment(service.credentials, service.settings.environment)
+    variables = provider.container_environment(service.credentials, service.variables)
     path = at.names.service_environment(name)
     mounts = [mount(type="volume", source=called, target=provider.folder)]
     if service.dump:

@@ -127,6 +127,21 @@ def settings(source: Source, *defaults: Mapping[str, Any], app: str = "") -> Set
     return checked
 
 
+def read(folder: Path) -> tuple[Source, Settings]:
+    """Return the settings for a folder, and where they stand; the application is called as its repository's folder is.
+
+    Raises:
+        UsageError: There are none, or something is wrong with them.
+    """
+    source = find(folder)
+    return source, settings(source, app=_top(source.path.parent).name)
+
+
+def _top(folder: Path) -> Path:
+    """Return the top folder of the repository that a folder is in; the folder itself where it is in none."""
+    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+
+
 def _missing(source: Source, error: ValidationError) -> list[str]:
     """Return the required options of the whole that are missing."""
     ways = {one: own for own, one in labtest.OPTIONS.items()} if source.section == labtest.SECTION else {}

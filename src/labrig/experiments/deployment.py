@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from labrig.experiments.addresses import Addresses
 from labrig.experiments.environment import Identity
-from labrig.experiments.naming import Names, shared_server
+from labrig.experiments.naming import Names
 from labrig.experiments.services import Credentials
 from labrig.experiments.settings import ServiceSettings, Settings
+from labrig.experiments.wanting import server_of_others
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,7 @@ class Deployment:
         """Return the container in which a service's server runs."""
         if service.provision == "independent":
             return self.names.service(name)
-        if service.experiment:
-            return Names(service.app or self.names.app, service.experiment).service(name)
-        return shared_server(service.service)
+        return server_of_others(name, service, self.names)
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,7 @@ class ServiceDeployment:
         credentials: Who the experiment is to it.
         record: What it is made of, as ``services.Shape.record`` has it.
         filling: What its data begin with.
+        variables: Its container's own variables, secrets opened.
         dump: The file that an empty volume is filled with; empty for none.
     """
 
@@ -79,6 +79,7 @@ class ServiceDeployment:
     credentials: Credentials
     record: Mapping[str, str]
     filling: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     dump: str = ""
 
 

@@ -101,7 +101,9 @@ def deployment(text: str = "x", *, branch: str = "feature/login") -> Deployment:
         record=json.dumps({"branch": branch}),
         variables={"OWN": Masked("hunter2")},
         services={
-            name: ServiceDeployment(one, who, {"kind": one.service, "x": text}, dump="/srv/dumps/a,b.sql")
+            name: ServiceDeployment(
+                one, who, {"kind": one.service, "x": text}, variables={"OWN": "opened"}, dump="/srv/dumps/a,b.sql"
+            )
             for name, one in settings.services.items()
         },
         connected={"db": "labrig-lab--postgresql"},
