@@ -127,6 +127,7 @@ class Definition:
         dependencies: The services that must be ready, or done, before it starts.
         one_shot: It is done when it exits with 0, rather than ready while it runs.
         start_new: A stopped container of it is never started again.
+        awaits_health: It is ready when its health check passes, if it has one, rather than as soon as it runs.
         config: Further keys of the engine's container configuration, such as ``WorkingDir``.
         host_config: Further keys of the engine's host configuration, such as ``CapAdd``.
     """
@@ -150,5 +151,6 @@ class Definition:
     init: bool = False
     one_shot: bool = False
     start_new: bool = False
+    awaits_health: bool = True
     config: Mapping[str, Any] = field(default_factory=dict)
     host_config: Mapping[str, Any] = field(default_factory=dict)

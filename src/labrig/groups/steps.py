@@ -198,7 +198,8 @@ class Steps:
             return
         wait.see_that_it_runs(found)
         self._hand_on(work, found)
-        if (found["State"].get("Health") or {}).get("Status", "none") != "none":
+        assert work.definition is not None  # noqa: S101  # it was resolved
+        if work.definition.awaits_health and (found["State"].get("Health") or {}).get("Status", "none") != "none":
             work.is_asked = True
             self._tell(name, "health check")
             wait.until_healthy(found)
