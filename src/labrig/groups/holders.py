@@ -13,7 +13,9 @@ from labrig.groups.naming import GROUP, SERVICE
 
 # The state of a socket that listens, in the kernel's tables.
 LISTENS = "0A"
-_TAKEN = re.compile(r"[Bb]ind for \S*?:(\d+) failed|failed to bind host port (?:for )?\S*?:(\d+)")
+_TAKEN = re.compile(
+    r"[Bb]ind for \S*:(\d+) failed|failed to bind host port (?:for )?\S*?:(\d+)|listen \w+ \S*:(\d+): bind"
+)
 
 
 def port_taken(said: str) -> int | None:
@@ -23,7 +25,7 @@ def port_taken(said: str) -> int | None:
     5433
     """
     match = _TAKEN.search(said)
-    return int(match[1] or match[2]) if match else None
+    return int(match[match.lastindex or 0]) if match else None
 
 
 def holder(client: DockerClient, port: int) -> str:

@@ -24,6 +24,10 @@ class HookFailed(LabrigError):
     """A hook raised, or did not end in time; the message says where."""
 
 
+class HookLate(HookFailed):
+    """A hook did not end in time."""
+
+
 class Abandoned(Exception):
     """The wait is not wanted any more; the hook's thread goes on alone."""
 
@@ -71,7 +75,7 @@ def call(service: Service, hook: str, *arguments: Any, limit: float, abandoned: 
         if abandoned is not None and abandoned.is_set():
             raise Abandoned
         if clock.monotonic() >= until:
-            raise HookFailed(
+            raise HookLate(
                 f"{shown(service.defined_at)}: service {service.name!r}: {hook} has not ended within {limit:g} s"
             )
     if raised:

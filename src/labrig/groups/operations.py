@@ -7,6 +7,7 @@ import contextlib
 from docker import DockerClient
 from docker.errors import APIError
 
+from labrig.engine import networks as engine_networks
 from labrig.engine.client import engine_errors
 from labrig.errors import UsageError
 from labrig.groups import choice as choosing
@@ -24,6 +25,8 @@ from labrig.groups.stopping import Stopping
 START_SECONDS = 300.0
 STOP_SECONDS = 50.0
 EVERYTHING = Choice()
+# A network has room for each service twice: for what a user runs beside it as well.
+ROOM = 2
 
 
 def _unheard(progress: Progress) -> None:
@@ -166,7 +169,13 @@ def _start(
         collection,
         chosen,
         timeout=timeout,
-        networks=Networks(client, whose, collection.networks, default_name=network_name, size=len(collection.services)),
+        networks=Networks(
+            client,
+            whose,
+            collection.networks,
+            default_name=network_name,
+            size=max(engine_networks.HOSTS, ROOM * len(collection.services)),
+        ),
         images=images or Images(client, whose),
         listener=listener,
     ).run()

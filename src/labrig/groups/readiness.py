@@ -111,19 +111,24 @@ class Waiting:
         if not self._service.has_own("ping"):
             return
         began = clock.monotonic()
-        asked, answer = 0, None
+        asked, said = 0, ""
         while True:
             self._see_that_it_runs()
             left = self._until - clock.monotonic()
             if asked and left <= 0:
                 took = f"{asked} times in {clock.monotonic() - began:.1f} s"
                 raise NotReady(
-                    f"ping has not succeeded within {self._limit:g} s", f"ping was asked {took}, and said {answer!r}"
+                    f"ping has not succeeded within {self._limit:g} s", f"ping was asked {took}, and said {said}"
                 )
-            answer = hooks.call(self._service, "ping", limit=max(left, 0.1), abandoned=self._abandoned)
             asked += 1
+            try:
+                answer = hooks.call(self._service, "ping", limit=max(left, 0.1), abandoned=self._abandoned)
+            except hooks.HookLate:
+                said = "nothing the last time"
+                continue
             if answer:
                 return
+            said = repr(answer)
             say(f"asked {asked} times")
             self._watch.wait(PING_EVERY_SECONDS, self._is_over)
             if self._abandoned.is_set():

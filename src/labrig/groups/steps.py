@@ -25,8 +25,10 @@ from labrig.groups.readiness import NotReady, Waiting
 from labrig.groups.service import Service
 from labrig.groups.watching import Watch
 
-# Calls that make the engine work hard at a time: more of them only wait for one another there.
+# Calls that make the engine work hard at a time: more of them only wait for one another there. Those that create have
+# room of their own: what starts frees others, and is not to stand in line behind two hundred that are created ahead.
 ENGINE_CALLS = 8
+CREATED_AT_ONCE = 4
 # What a container is left to end by itself where it makes room for another, or its start is cancelled.
 END_SECONDS = 10.0
 LOG_LINES = 20
@@ -90,7 +92,8 @@ class Steps:
         self._images = images
         self._listener = listener
         self._was_created = was_created
-        self._slots = threading.BoundedSemaphore(ENGINE_CALLS)
+        self._starting = threading.BoundedSemaphore(ENGINE_CALLS)
+        self._creating = threading.BoundedSemaphore(CREATED_AT_ONCE)
         self._saving = threading.Lock()
 
     def take(self, step: Step, work: Work, watch: Watch) -> None:
@@ -163,7 +166,7 @@ class Steps:
         self._tell(definition.name, "creating", "; ".join(work.differs))
         members.check_volumes(definition)
         self._networks.ids(definition)
-        with self._slots:
+        with self._creating:
             if work.container:
                 members.stop(self._client, work.container, END_SECONDS)
                 members.remove(self._client, work.container)
@@ -184,7 +187,7 @@ class Steps:
         if not work.made:
             members.check_volumes(work.definition)
             work.woken = True
-        with self._slots:
+        with self._starting:
             members.start(self._client, work.definition, work.container)
         work.started = clock.monotonic()
 
