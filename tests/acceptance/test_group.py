@@ -90,7 +90,7 @@ class Database(miniboss.Service):
 
 class Application(miniboss.Service):
     name = "python-todo"
-    image = "labrig/debian-12:latest"
+    image = "labrig/debian-12"
     entrypoint = ["/bin/sh", "-c"]
     cmd = ["exec sleep infinity"]
     env = {{"USER_ID": "{{user_id}}", "DB_URI": "postgresql://dbuser:dbpwd@appdb:5432/appdb"}}
@@ -329,7 +329,7 @@ class One(Sleeper):
     [
         (["group", "start"], "", "which group? no file is named"),
         (["group", "-f", "none.py", "start"], "", "none.py: there is no such file"),
-        (["group", "-f", "group.py", "start"], "", "group.py: no services defined"),
+        (["group", "-f", "group.py", "start"], "", "class Sleeper: field 'name': expected a non-empty string"),
         (
             ["group", "-f", "group.py", "start", "bd"],
             "class A(Sleeper):\n    name = 'db'\n",
