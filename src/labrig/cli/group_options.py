@@ -9,8 +9,17 @@ import click
 from labrig.errors import UsageError
 from labrig.groups.choice import Choice
 from labrig.groups.collection import Collection
+from labrig.groups.progress import START_SECONDS
 
 exclude_option = click.option("--exclude", metavar="NAMES", help="Not these services, with commas between them.")
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=START_SECONDS,
+    metavar="SECONDS",
+    show_default=True,
+    help="How long a service may take to become ready, and a hook to end.",
+)
 network_option = click.option("--network-name", metavar="NAME", help="What the group's own network is called.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from labrig.cli.group_board import Board, exit_code, summary
-from labrig.cli.group_options import collection, network_option
+from labrig.cli.group_options import collection, network_option, timeout_option
 from labrig.engine.client import connect
 from labrig.groups import operations
 
@@ -13,14 +13,7 @@ from labrig.groups import operations
 @click.command()
 @click.argument("service")
 @click.option("--remove", is_flag=True, help="Also make the containers of what depends on it anew.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=operations.START_SECONDS,
-    metavar="SECONDS",
-    show_default=True,
-    help="How long a service may take to become ready, and a hook to end.",
-)
+@timeout_option
 @network_option
 @click.pass_context
 def reload(ctx: click.Context, service: str, *, remove: bool, timeout: float, network_name: str | None) -> int:

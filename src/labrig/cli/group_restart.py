@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from labrig.cli.group_board import Board, exit_code, summary
-from labrig.cli.group_options import choice, collection, exclude_option, network_option
+from labrig.cli.group_options import choice, collection, exclude_option, network_option, timeout_option
 from labrig.engine.client import connect
 from labrig.groups import operations
 from labrig.groups.choice import to_stop
@@ -15,14 +15,7 @@ from labrig.groups.choice import to_stop
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @exclude_option
 @click.option("--no-deps", is_flag=True, help="Only the named services, not what depends on them.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=operations.START_SECONDS,
-    metavar="SECONDS",
-    show_default=True,
-    help="How long a service may take to become ready, and a hook to end.",
-)
+@timeout_option
 @network_option
 @click.pass_context
 def restart(

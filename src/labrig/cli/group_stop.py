@@ -9,6 +9,7 @@ from labrig.cli.group_options import choice, collection, exclude_option, network
 from labrig.engine.client import connect
 from labrig.groups import operations
 from labrig.groups.choice import to_stop
+from labrig.groups.progress import STOP_SECONDS
 
 
 @click.command()
@@ -19,7 +20,7 @@ from labrig.groups.choice import to_stop
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
-    default=operations.STOP_SECONDS,
+    default=STOP_SECONDS,
     metavar="SECONDS",
     show_default=True,
     help="How long a container has to end by itself, and a hook.",

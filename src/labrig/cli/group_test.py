@@ -23,7 +23,7 @@ from labrig.errors import ExitCode, UsageError
 from labrig.groups import environment, operations, saved_logs
 from labrig.groups.choice import Choice, in_order
 from labrig.groups.collection import Collection
-from labrig.groups.progress import Outcome
+from labrig.groups.progress import START_SECONDS, Outcome
 from labrig.groups.standing import Standing, standing
 
 
@@ -31,7 +31,7 @@ from labrig.groups.standing import Standing, standing
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
-    default=operations.START_SECONDS,
+    default=START_SECONDS,
     metavar="SECONDS",
     show_default=True,
     help="How long a service may take to become ready, and a hook to end.",

@@ -96,11 +96,16 @@ def said_of(service: Service, hook: str, error: BaseException) -> str:
 
 
 def run_for_group(hook: Callable[[Any], Any] | None, argument: Any, name: str) -> str:
-    """Run a hook of the whole group in this thread, so that Ctrl-C ends it; return what it raised, or nothing."""
+    """Run a hook of the whole group in this thread; return what it raised, or nothing.
+
+    Ctrl-C ends it, and that is how one ends that follows logs, say: no failure.
+    """
     if hook is None:
         return ""
     try:
         _value(hook, (argument,))
+    except KeyboardInterrupt:
+        return ""
     except Exception as error:  # noqa: BLE001  # whatever it is, the group stands as it does
         where = traceback.extract_tb(error.__traceback__)[-1]
         return f"{os.path.relpath(where.filename)}:{where.lineno}: {name} raised {type(error).__name__}: {error}"

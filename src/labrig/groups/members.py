@@ -132,7 +132,10 @@ def _refused(client: DockerClient, error: APIError, name: str) -> Refused:
             hint="stop that, choose another port, or None for a free one",
         )
     if error.status_code == 409 and "is already in use by container" in said:
-        return Refused(f"a container called {name} is there and is not of this group", hint=f"docker rm {name}")
+        return Refused(
+            f"a container called {name} is there already, and was not when this start began",
+            hint="wait until another start of the group has ended, then start again",
+        )
     field = next((field for word, field in _FIELDS if word in said.lower()), "")
     return Refused(f"field {field!r}: {said}" if field else said)
 

@@ -18,12 +18,10 @@ from labrig.groups.context import Context
 from labrig.groups.images import Images
 from labrig.groups.naming import INSTEAD_OF
 from labrig.groups.networks import Networks
-from labrig.groups.progress import Listener, Outcome, Progress
+from labrig.groups.progress import START_SECONDS, STOP_SECONDS, Listener, Outcome, Progress
 from labrig.groups.starting import Start
 from labrig.groups.stopping import Stopping
 
-START_SECONDS = 300.0
-STOP_SECONDS = 50.0
 EVERYTHING = Choice()
 # A network has room for each service twice: for what a user runs beside it as well.
 ROOM = 2

@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+# What a service has to become ready, and a container to end by itself, unless the user says otherwise.
+START_SECONDS = 300.0
+STOP_SECONDS = 50.0
+
 Phase = Literal[
     "waiting",
     "comparing",
