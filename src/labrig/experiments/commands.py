@@ -14,7 +14,7 @@ from labrig.experiments import accounts, environment, steps
 from labrig.experiments.command import Command, written
 from labrig.experiments.deployment import Deployment, ServiceDeployment, label_options, mount
 from labrig.experiments.edge import VirtualHost
-from labrig.experiments.naming import FILLING, RECORD, SERVICE, VERSION, shared_server, unit
+from labrig.experiments.naming import FILLING, RECORD, SERVICE, SLOT, VERSION, shared_server, unit
 from labrig.experiments.services import PROVIDERS, credentials
 from labrig.experiments.steps import Step
 
@@ -37,7 +37,7 @@ def _(_: steps.MakeFolder, at: Deployment) -> tuple[Command, ...]:
 
 @commands.register
 def _(_: steps.WriteRecord, at: Deployment) -> tuple[Command, ...]:
-    return written(at.names.record, at.record)
+    return written(at.names.record, at.record.text())
 
 
 @commands.register
@@ -105,10 +105,16 @@ def _(step: steps.MakeService, at: Deployment) -> tuple[Command, ...]:
     told: tuple[Command, ...] = ()
     if service.settings.provision == "shared":
         kind = service.settings.service
-        told = (_told(server, kind, accounts.KINDS[kind].create(service.credentials)),)
-    # The way to it last: where it is there, all before it was done.
-    way = ("docker", "network", "connect", f"--alias={step.service}", at.names.network, server)
-    return (*told, Command(way))
+        # Noted before it is made, so that no database is ever left that nobody knows of.
+        noted = written(at.names.account(step.service), f"{json.dumps(service.filling)}\n")
+        told = (*noted, _told(server, kind, accounts.KINDS[kind].create(service.credentials)))
+    told_of = {"provision": service.settings.provision, "server": server, "record": service.record}
+    return (
+        *told,
+        Command(("docker", "network", "disconnect", "--force", at.names.network, server), may_fail=True),
+        Command(("docker", "network", "connect", f"--alias={step.service}", at.names.network, server)),
+        *written(at.names.connected(step.service), f"{json.dumps(told_of)}\n"),
+    )
 
 
 def _server_made(name: str, service: ServiceDeployment, at: Deployment) -> tuple[Command, ...]:
@@ -161,7 +167,11 @@ def _(step: steps.RemoveServer, at: Deployment) -> tuple[Command, ...]:
     server = at.connected.get(step.service, shared_server(step.kind))
     if step.provision == "shared":
         told = (_told(server, step.kind, accounts.KINDS[step.kind].lock(credentials(at.names, "").user)),)
-    return (*told, Command(("docker", "network", "disconnect", "--force", at.names.network, server)))
+    return (
+        *told,
+        Command(("docker", "network", "disconnect", "--force", at.names.network, server), may_fail=True),
+        Command(("rm", "--force", at.names.connected(step.service))),
+    )
 
 
 @commands.register
@@ -169,7 +179,11 @@ def _(step: steps.RemoveData, at: Deployment) -> tuple[Command, ...]:
     own = Command(("rm", "--force", at.names.hooked(step.service), at.names.service_environment(step.service)))
     if step.provision == "shared":
         statements = accounts.KINDS[step.kind].drop(credentials(at.names, "").user)
-        return (_told(shared_server(step.kind), step.kind, statements), own)
+        return (
+            _told(shared_server(step.kind), step.kind, statements),
+            own,
+            Command(("rm", "--force", at.names.account(step.service))),
+        )
     return (Command(("docker", "volume", "rm", at.names.service(step.service))), own)
 
 
@@ -177,7 +191,7 @@ def _(step: steps.RemoveData, at: Deployment) -> tuple[Command, ...]:
 def _(step: steps.RunHook, at: Deployment) -> tuple[Command, ...]:
     service = at.services[step.service].settings
     text = service.on_create if step.moment == "create" else service.on_delete
-    done = written(at.names.hooked(step.service), "") if step.moment == "create" else ()
+    done = written(at.names.hooked(step.service), "yes\n") if step.moment == "create" else ()
     return (*_job(at, at.names.hook, step.build, step.version, text), *done)
 
 
@@ -199,7 +213,7 @@ def _(step: steps.CreateContainer, at: Deployment) -> tuple[Command, ...]:
         Command(
             (
                 *("docker", "create", f"--name={at.names.container(step.version)}"),
-                *label_options({**at.labels, VERSION: step.version}),
+                *label_options({**at.labels, VERSION: step.version, SLOT: str(step.slot)}),
                 *at.limits,
                 *(f"--network={at.names.network}", f"--ip={address}"),
                 f"--env-file={at.names.environment(step.version)}",
@@ -275,7 +289,12 @@ def _(_: steps.RemoveNetwork, at: Deployment) -> tuple[Command, ...]:
 
 @commands.register
 def _(_: steps.RemoveFolder, at: Deployment) -> tuple[Command, ...]:
-    return (Command(("rm", "--recursive", "--force", "--one-file-system", at.names.folder)),)
+    of_application = at.names.folder.rpartition("/")[0]
+    return (
+        Command(("rm", "--recursive", "--force", "--one-file-system", at.names.folder)),
+        # Another experiment of the application may be in it.
+        Command(("rmdir", "--ignore-fail-on-non-empty", of_application), may_fail=True),
+    )
 
 
 def _job(at: Deployment, name: str, build: str, version: str, text: str) -> tuple[Command, ...]:

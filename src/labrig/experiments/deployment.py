@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from labrig.experiments.addresses import Addresses
 from labrig.experiments.environment import Identity
 from labrig.experiments.naming import Names
+from labrig.experiments.record import Record
 from labrig.experiments.services import Credentials
 from labrig.experiments.settings import ServiceSettings, Settings
 from labrig.experiments.wanting import server_of_others
@@ -24,7 +25,7 @@ class Deployment:
         settings: The application's settings.
         labels: What everything of it carries on the engine.
         addresses: Of its network.
-        record: The text of its record.
+        record: Its record.
         variables: Its environment, secrets opened.
         services: By name, those that are wanted.
         connected: The containers of others that the experiment's network leads to, by service.
@@ -35,7 +36,7 @@ class Deployment:
     settings: Settings
     labels: Mapping[str, str]
     addresses: Addresses
-    record: str
+    record: Record
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     services: Mapping[str, ServiceDeployment] = field(default_factory=dict)
     connected: Mapping[str, str] = field(default_factory=dict)

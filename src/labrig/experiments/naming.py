@@ -23,6 +23,7 @@ NAME = PREFIX + "experiment"
 BRANCH = PREFIX + "branch"
 VERSION = PREFIX + "version"
 SERVICE = PREFIX + "service"
+SLOT = PREFIX + "slot"
 # What a server is made of, and what its data began with, as JSON.
 RECORD = PREFIX + "service.record"
 FILLING = PREFIX + "service.filling"
@@ -194,6 +195,14 @@ class Names:
     def hooked(self, service: str) -> str:
         """Return the file that tells that a service's on_create has ended well."""
         return f"{self.folder}/hooked-{service}"
+
+    def account(self, service: str) -> str:
+        """Return the file that tells that an experiment may have a database on a shared server."""
+        return f"{self.folder}/account-{service}"
+
+    def connected(self, service: str) -> str:
+        """Return the file that tells which server of others a service is."""
+        return f"{self.folder}/connected-{service}"
 
     def labels(self, branch: str, *, creator: str, created: str, expires: str) -> dict[str, str]:
         """Return the labels that everything of the experiment carries on the engine.

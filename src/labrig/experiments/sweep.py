@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from labrig.experiments.naming import Names
+from labrig.experiments.record import Record
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Found:
     branch: str
     expires: datetime | None
     pinned: bool = False
+
+    @classmethod
+    def of(cls, names: Names, noted: Record) -> Found:
+        """Return an experiment by its record."""
+        return cls(names, noted.repository, noted.branch, noted.end, noted.pinned)
 
 
 def over(

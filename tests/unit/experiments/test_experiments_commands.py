@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from labrig.experiments.commands import commands
 from labrig.experiments.deployment import Deployment, ServiceDeployment
 from labrig.experiments.environment import Identity, Masked
 from labrig.experiments.naming import Names
+from labrig.experiments.record import Record
 from labrig.experiments.services import Credentials
 from labrig.experiments.settings import Health, Settings
 from labrig.experiments.steps import Step
@@ -98,7 +98,7 @@ def deployment(text: str = "x", *, branch: str = "feature/login") -> Deployment:
         settings=settings,
         labels=identity.names.labels(branch, creator=text, created="2027-01-01T00:00:00+00:00", expires="never"),
         addresses=Addresses(IPv4Network("10.213.0.32/27")),
-        record=json.dumps({"branch": branch}),
+        record=Record(branch, "git@git.example:shop.git", text, "2027-01-01", "2027-01-01"),
         variables={"OWN": Masked("hunter2")},
         services={
             name: ServiceDeployment(
@@ -322,15 +322,27 @@ def test_a_path_with_a_comma_stays_one_mount() -> None:
     assert created.argv[-2:] == ("postgres:15", "x")
 
 
-def test_a_shared_service_is_an_account_and_a_way_to_it() -> None:
-    account, way = commands(steps.MakeService("ours"), deployment())
-    assert account.argv[:4] == ("docker", "exec", "--interactive", "labrig-lab--mariadb")
-    assert "CREATE DATABASE IF NOT EXISTS `shop_login`" in account.stdin
-    assert str(way) == "docker network connect --alias=ours shop--login labrig-lab--mariadb"
+def test_a_shared_service_is_noted_then_an_account_then_a_way_to_it() -> None:
+    found = commands(steps.MakeService("ours"), deployment())
+    assert [" ".join(one.argv[:3]) for one in found] == [
+        "install --mode=0600 /dev/stdin",
+        "mv --force --no-target-directory",
+        "docker exec --interactive",
+        "docker network disconnect",
+        "docker network connect",
+        "install --mode=0600 /dev/stdin",
+        "mv --force --no-target-directory",
+    ]
+    assert found[1].argv[-1].endswith("/account-ours")
+    assert found[2].argv[3] == "labrig-lab--mariadb"
+    assert "CREATE DATABASE IF NOT EXISTS `shop_login`" in found[2].stdin
+    assert found[-1].argv[-1].endswith("/connected-ours")
 
 
 def test_a_communal_service_is_a_way_to_that_of_another_experiment() -> None:
-    assert one(steps.MakeService("theirs")) == "docker network connect --alias=theirs shop--login core--main--s-theirs"
+    ways = [str(one) for one in commands(steps.MakeService("theirs"), deployment())]
+    assert "docker network connect --alias=theirs shop--login core--main--s-theirs" in ways
+    assert not any("exec" in one for one in ways)
     assert one(steps.AwaitService("theirs")).startswith("docker exec core--main--s-theirs sh -c ")
 
 

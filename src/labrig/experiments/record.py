@@ -1,0 +1,77 @@
+"""What is written down about an experiment on its lab host: what labels cannot say, since they never change."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass(frozen=True)
+class Record:
+    """The record of one experiment, one line of JSON.
+
+    Attributes:
+        branch: Its branch.
+        repository: Where the branch is.
+        creator: ``user@host`` that made it.
+        created: When it was made, ISO 8601, as all times here.
+        deployed: When it was last deployed.
+        expires: When its time is over; empty is never.
+        pinned: It stays until it is deleted by hand.
+    """
+
+    branch: str
+    repository: str
+    creator: str
+    created: str
+    deployed: str
+    expires: str = ""
+    pinned: bool = False
+
+    def text(self) -> str:
+        """Return the content of its file."""
+        return json.dumps(asdict(self)) + "\n"
+
+    @property
+    def end(self) -> datetime | None:
+        """When its time is over; None is never, or that nobody can read it."""
+        try:
+            end = datetime.fromisoformat(self.expires)
+        except ValueError:
+            return None
+        return end if end.tzinfo else end.replace(tzinfo=UTC)
+
+
+def read(text: str) -> Record | None:
+    """Return the record of a file's content; None where it is none."""
+    try:
+        told = json.loads(text)
+        return Record(**{one.name: told[one.name] for one in fields(Record)})
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def deployed(
+    before: Record | None, *, branch: str, repository: str, who: str, now: datetime, stays: timedelta | None
+) -> Record:
+    """Return the record of an experiment that is deployed now; it stays pinned, and its maker is who made it first.
+
+    Args:
+        before: Its record until now, if it has one.
+        branch: Its branch.
+        repository: Where the branch is.
+        who: ``user@host`` that deploys it.
+        now: The time.
+        stays: How long it stays from now on; None is for ever.
+    """
+    time = now.isoformat(timespec="seconds")
+    return Record(
+        branch=branch,
+        repository=repository,
+        creator=before.creator if before else who,
+        created=before.created if before else time,
+        deployed=time,
+        expires=(now + stays).isoformat(timespec="seconds") if stays else "",
+        pinned=before.pinned if before else False,
+    )
