@@ -7,8 +7,9 @@ import time
 import pytest
 
 from labrig.errors import EnvironmentFailed, UsageError
+from labrig.remote import processes
 from labrig.state.model import TruncatedState
-from labrig.targets import files, processes
+from labrig.targets import files
 from labrig.targets.target import Target, parse
 
 

@@ -1,19 +1,14 @@
-"""A command for a lab host as an argument vector, and the one place where it is quoted for its shell."""
+"""A command for a lab host as an argument vector, and those that lock an experiment and write a file."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
-from labrig.errors import UsageError
 from labrig.experiments.naming import Names
+from labrig.remote.ssh import quoted
 
 # What flock answers where somebody else has the lock: sysexits' EX_TEMPFAIL.
 LOCKED = 75
-# What ssh answers where it is ssh that failed.
-TRANSPORT_FAILED = 255
 
 
 @dataclass(frozen=True)
@@ -32,46 +27,6 @@ class Command:
 
     def __str__(self) -> str:
         return quoted(self.argv)
-
-
-def quoted(argv: Sequence[str]) -> str:
-    """Return the text that a POSIX shell, or ``shlex.split``, takes for exactly these arguments.
-
-    >>> quoted(["git", "fetch", "a b; rm -r ~"])
-    "git fetch 'a b; rm -r ~'"
-
-    Raises:
-        UsageError: An argument has a NUL, which no command can be given.
-    """
-    for one in argv:
-        if "\0" in one:
-            raise UsageError(f"an argument has a NUL byte: {one!r}")
-    return shlex.join(argv)
-
-
-def over_ssh(host: str, command: Command, *, control: PurePosixPath, reads_configuration: bool = True) -> list[str]:
-    """Return the arguments that carry a command out on a lab host.
-
-    Args:
-        host: As ssh has it.
-        command: What to carry out; its standard input is ssh's.
-        control: The socket by which all commands share one connection; short, as sockets are.
-        reads_configuration: Whether ssh reads its configuration files.
-    """
-    options = [
-        "-T",
-        *([] if reads_configuration else ["-F", "none"]),
-        *("-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", f"ControlPath={_no_tokens(str(control))}"),
-        # Nobody is forwarded to a host that strangers' branches run on.
-        *("-o", "ForwardAgent=no", "-o", "ForwardX11=no", "-o", "ClearAllForwardings=yes"),
-        # A connection that broke is told within a minute, not when TCP gives up.
-        *("-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4"),
-    ]
-    return ["ssh", *options, "--", host, quoted(command.argv)]
-
-
-def _no_tokens(path: str) -> str:
-    return path.replace("%", "%%")
 
 
 def locked(names: Names, holder: str, *, wait: float = 0) -> Command:

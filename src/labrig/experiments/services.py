@@ -14,11 +14,11 @@ from labrig.experiments import naming
 Provision = Literal["independent", "shared", "communal"]
 
 # A password as the servers' variables have it stands in no argument: the shell in the container reads it there.
-_MYSQL = 'MYSQL_PWD="$MYSQL_ROOT_PASSWORD" exec mysql --user=root --protocol=tcp --host=127.0.0.1'
-_MARIADB = 'MYSQL_PWD="$MARIADB_ROOT_PASSWORD" exec mariadb --user=root --protocol=tcp --host=127.0.0.1'
+_MYSQL = 'export MYSQL_PWD="$MYSQL_ROOT_PASSWORD"; exec mysql --user=root --protocol=tcp --host=127.0.0.1'
+_MARIADB = 'export MYSQL_PWD="$MARIADB_ROOT_PASSWORD"; exec mariadb --user=root --protocol=tcp --host=127.0.0.1'
 _POSTGRESQL = (
-    'PGPASSWORD="$POSTGRES_PASSWORD" exec psql --host=127.0.0.1 --username="$POSTGRES_USER" --dbname="$POSTGRES_DB" '
-    "--no-psqlrc --set=ON_ERROR_STOP=1"
+    'export PGPASSWORD="$POSTGRES_PASSWORD"; '
+    'exec psql --host=127.0.0.1 --username="$POSTGRES_USER" --dbname="$POSTGRES_DB" --no-psqlrc --set=ON_ERROR_STOP=1'
 )
 _REDIS = "exec redis-cli"
 

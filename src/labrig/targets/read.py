@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from labrig import clock
 from labrig.errors import EnvironmentFailed
+from labrig.remote import processes, ssh
 from labrig.state import capture, sides
 from labrig.state.capture import Execute
 from labrig.state.model import ForeignState, State, whole
-from labrig.targets import files, processes, ready, ssh
+from labrig.targets import files, ready
 from labrig.targets.target import Kind, Target, parse
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from labrig.errors import EnvironmentFailed
-from labrig.targets import processes
+from labrig.remote import processes
 
 # A host that is gone is noticed after three unanswered questions; one that never answers, after the first limit.
 OPTIONS = (
@@ -46,6 +46,20 @@ HINTS = (
     ("No route to host", "does the host run, and does a firewall let ssh pass?"),
     ("closed by remote host", "the connection broke while it was in use; try again"),
 )
+
+
+def quoted(command: Sequence[str]) -> str:
+    """Return the text that a POSIX shell, or ``shlex.split``, takes for exactly these arguments.
+
+    >>> quoted(["git", "fetch", "a b; rm -r ~"])
+    "git fetch 'a b; rm -r ~'"
+
+    Raises:
+        ValueError: An argument has a NUL, which no command can be given.
+    """
+    if any("\0" in one for one in command):
+        raise ValueError(f"an argument of {command[0]} has a NUL byte")
+    return shlex.join(command)
 
 
 @contextlib.contextmanager
@@ -92,7 +106,7 @@ class Ssh:
         Raises:
             EnvironmentFailed: The host is not reached, the connection breaks, or the command does not end with 0.
         """
-        argv = [*self._argv, "--", self._host, shlex.join(command)]
+        argv = [*self._argv, "--", self._host, quoted(command)]
         return processes.stream(argv, stdin, failure=lambda code, said: self._failure(command[0], code, said))
 
     def _failure(self, command: str, code: int, said: str) -> EnvironmentFailed:
