@@ -49,7 +49,7 @@ def check_config(*, project: Path, branch: str | None, name: str | None, json_fi
     content = {"file": str(source.path), "settings": _shown(settings)}
     if branch is not None:
         content["experiment"] = _called(settings, branch, name)
-    sealed = _sealed(settings)
+    sealed = _sealed(source, settings)
     if sealed:
         content["sealed"] = sealed
     words.print(f"{source.path} is valid", markup=False)
@@ -158,7 +158,7 @@ def _called(settings: Settings, branch: str, name: str | None) -> dict[str, Any]
     }
 
 
-def _sealed(settings: Settings) -> dict[str, list[str]]:
+def _sealed(source: configuration.Source, settings: Settings) -> dict[str, list[str]]:
     """Return who can open each variable that is sealed."""
     found = {}
     places = {"environment": settings.environment}
@@ -169,8 +169,9 @@ def _sealed(settings: Settings) -> dict[str, list[str]]:
                 try:
                     found[f"{place}.{name}"] = secrets.openers(part, settings.secrets)
                 except ValueError as error:
+                    where = f"{source.path}:{source.line(source.own_way((*place.split('.'), name)))}"
                     raise UsageError(
-                        f"{place}.{name}: ENC[...] is {error}", hint="labrig experiment encrypt seals values"
+                        f"{where}: {place}.{name}: ENC[...] is {error}", hint="labrig experiment encrypt seals values"
                     ) from error
     return found
 

@@ -100,6 +100,8 @@ class Lab:
     def _data(self, name: str) -> dict[str, object]:
         there = self.standing.services.get(name, Service())
         wanted = self.wanted.services[name]
+        is_same = there.provision == wanted.provision
+        assert is_same or there.filled_with is None, "the data of the other provision would stay for ever"
         if wanted.provision == "communal":
             return {"provision": "communal"}
         is_new = there.filled_with is None

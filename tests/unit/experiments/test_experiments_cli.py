@@ -169,5 +169,5 @@ def test_without_keys_nothing_is_sealed(project: Path) -> None:
 def test_what_is_not_sealed_with_age_is_named(project: Path) -> None:
     with (project / "labrig.yml").open("a") as file:
         file.write("  environment: ['TOKEN=ENC[AAAA]']\n")
-    with pytest.raises(UsageError, match=r"environment.TOKEN: ENC\[...\] is not sealed with age"):
+    with pytest.raises(UsageError, match=r"labrig.yml:\d+: environment.TOKEN: ENC\[...\] is not sealed with age"):
         labrig("check-config", "--project", str(project))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+import random
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from simulated_lab import Failed, Lab
 
 from labrig.errors import UsageError
 from labrig.experiments import plan, steps
-from labrig.experiments.standing import Standing, Wanted, WantedService
+from labrig.experiments.standing import Container, Service, Standing, Wanted, WantedService
 from labrig.experiments.steps import Step
 
 NOTHING = Standing()
@@ -219,6 +220,63 @@ def test_an_update_of_a_sleeping_experiment_wakes_it_and_a_failed_one_lets_it_sl
         lab.do(step)
     assert lab.standing.asleep
     assert not lab.standing.containers["v1"].running
+
+
+def anything(seed: int) -> Standing:
+    """Return something that may be there, however it came about: what people removed by hand, what was half made."""
+    chance = random.Random(seed)
+
+    def some(of: Sequence[str]) -> list[str]:
+        return [one for one in of if chance.random() < 0.5]
+
+    versions = some(["v0", "v1", "v2"])[:2]
+    routed = chance.choice([*versions, "", "v9"])
+    services = {
+        name: Service(
+            provision=chance.choice(["independent", "shared"]),
+            made_of=chance.choice([None, dict(one.record), {"kind": "mysql"}]),
+            has_server=chance.random() < 0.5,
+            filled_with=chance.choice([None, one.filling, {"kind": "mysql"}]),
+            enabled=chance.random() < 0.5,
+            hooked=chance.random() < 0.5,
+        )
+        for name, one in {**SECOND.services, "old": DB}.items()
+        if chance.random() < 0.6
+    }
+    # What is neither is no service, and what is in a folder is not there without it.
+    services = {name: one for name, one in services.items() if one.has_server or one.filled_with is not None}
+    folder, jobs = chance.random() < 0.8, chance.random() < 0.5
+    return Standing(
+        branch=chance.choice([SECOND.branch, ""]) if folder else "",
+        folder=folder,
+        code=chance.choice(["", "1" * 40, "2" * 40]) if folder else "",
+        built=chance.choice(["", "b1", "b2"]) if folder else "",
+        images=frozenset(some(["b0", "b1", "b2"])),
+        network=any(one.has_server for one in services.values()) or bool(versions) or chance.random() < 0.5,
+        services=services,
+        environments=frozenset(some(["v0", "v1", "v2"]) if folder else []),
+        prepared=chance.choice(["", "v1", "v2"]) if jobs else "",
+        jobs=jobs,
+        containers={
+            version: Container(slot, running=chance.random() < 0.5, enabled=chance.random() < 0.5)
+            for version, slot in zip(versions, chance.sample([0, 1], 2), strict=False)
+        },
+        routed=routed,
+        asleep=bool(routed) and chance.random() < 0.3,
+    )
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_from_whatever_is_there_a_deployment_ends_right_and_a_delete_leaves_nothing(seed: int) -> None:
+    lab = deployed(SECOND, anything(seed))
+    assert lab.serves == "v2"
+    assert set(lab.standing.containers) == lab.standing.environments == {"v2"}
+    assert lab.standing.images == {"b2"}
+    assert set(lab.standing.services) == set(SECOND.services)
+    assert all(one.made_of == SECOND.services[name].record for name, one in lab.standing.services.items())
+    lab = Lab(SECOND, anything(seed))
+    lab.carry_out(plan.delete(lab.standing, hooks=frozenset({"db"})))
+    assert lab.standing == NOTHING
 
 
 def test_sleep_and_wake_end_right_when_killed_anywhere() -> None:
