@@ -13,11 +13,12 @@ from labrig.experiments.naming import BRANCH, FILLING, RECORD, SERVICE, SLOT, VE
 from labrig.experiments.standing import Container, Service, Standing
 
 _ENABLED = "/etc/systemd/system/multi-user.target.wants"
+_NAME = r"%f\n"
 
 
 @dataclass(frozen=True)
 class Looks:
-    """The questions about one experiment; all may fail: what is not there has no answer.
+    """The questions about one experiment, and what their answers say.
 
     Attributes:
         names: The experiment's.
@@ -29,49 +30,37 @@ class Looks:
 
     @property
     def questions(self) -> dict[str, Command]:
-        """What to ask, by the name of the answer in ``read``."""
+        """What to ask, by the name of the answer in ``read``.
+
+        Of what a deployment must never take for absent, the engine's objects and the edge's file, the question fails
+        only where it could not be answered. All others may fail: what they ask for is not there, and is made again.
+        """
         names = self.names
         filters = tuple(f"--filter=label={one}" for one in names.selectors)
         repository = names.image("").removesuffix(":")
-        docker = {
-            "containers": (
-                "ps",
-                "--all",
-                "--no-trunc",
-                *filters,
-                _listed("Names", "State", "Status", of=_LABELS),
-            ),
-            "volumes": ("volume", "ls", *filters, _listed("Name", of=(SERVICE, FILLING))),
-            "networks": ("network", "ls", *filters, _listed("Name")),
-            "images": ("image", "ls", f"--filter=reference={repository}", _listed("Tag")),
+        sure = {
+            "containers": ("docker", "ps", "--all", "--no-trunc", *filters, _listed(*_STATE, of=_LABELS)),
+            "volumes": ("docker", "volume", "ls", *filters, _listed("Name", of=(SERVICE, FILLING))),
+            "networks": ("docker", "network", "ls", *filters, _listed("Name")),
+            "images": ("docker", "image", "ls", f"--filter=reference={repository}", _listed("Tag")),
+            "edge": ("find", edge.FOLDER, "-maxdepth", "1", "-name", f"{names.base}.conf", "-exec", "cat", "{}", "+"),
         }
-        wanted = ("--include=experiment.json", "--include=built", "--include=hooked-*")
-        others = ("--include=account-*", "--include=connected-*", "--exclude-dir=code")
-        # Environments are secret: that they are there is all that is asked.
-        shell = {
-            "files": ("grep", "--recursive", "--with-filename", "--no-messages", *wanted, *others, "", names.folder),
-            "environments": ("find", names.folder, "-maxdepth", "1", "-name", "environment-*", "-printf", r"%f\n"),
-            "folder": ("find", names.folder, "-maxdepth", "0", "-printf", r"%f\n"),
+        kept = ("experiment.json", "built", "hooked-*", "account-*", "connected-*")
+        contents = (*(f"--include={one}" for one in kept), "--exclude-dir=code")
+        same_host = ("--fixed-strings", "--line-regexp", f"--regexp=    server_name {self.host};")
+        perhaps = {
+            "files": ("grep", "--recursive", "--with-filename", "--no-messages", *contents, "", names.folder),
+            # Environments are secret: that they are there is all that is asked.
+            "environments": ("find", names.folder, "-maxdepth", "1", "-name", "environment-*", "-printf", _NAME),
+            "folder": ("find", names.folder, "-maxdepth", "0", "-printf", _NAME),
             "code": ("git", "-C", names.code, "rev-parse", "--verify", "--quiet", "HEAD"),
-            "enabled": ("find", _ENABLED, "-name", unit(f"{names.base}--*"), "-printf", r"%f\n"),
-            "edge": ("cat", f"{edge.FOLDER}/{names.base}.conf"),
-            "same_host": (
-                "grep",
-                "--no-messages",
-                "--recursive",
-                "--files-with-matches",
-                *self._same_host,
-                edge.FOLDER,
-            ),
+            "enabled": ("find", _ENABLED, "-name", unit(f"{names.base}--*"), "-printf", _NAME),
+            "same_host": ("grep", "--no-messages", "--recursive", "--files-with-matches", *same_host, edge.FOLDER),
         }
         return {
-            name: Command(argv, may_fail=True)
-            for name, argv in {**{name: ("docker", *argv) for name, argv in docker.items()}, **shell}.items()
+            **{name: Command(argv) for name, argv in sure.items()},
+            **{name: Command(argv, may_fail=True) for name, argv in perhaps.items()},
         }
-
-    @property
-    def _same_host(self) -> tuple[str, ...]:
-        return ("--files-with-matches", "--fixed-strings", "--line-regexp", f"--regexp=    server_name {self.host};")
 
     def read(self, answers: Mapping[str, str], *, healthy: frozenset[str] = frozenset()) -> Standing:
         """Return what there is.

@@ -35,7 +35,6 @@ class Service:
         has_server: There is a container, or a way from the experiment's network to a server of others.
         filled_with: The kind and initial data that its data began with; None where it has no data of its own.
         enabled: Its server runs and starts after a reboot.
-        ready: It answered a query since its server was made.
         hooked: Its command on_create has ended well since its data were made.
     """
 
@@ -44,7 +43,6 @@ class Service:
     has_server: bool = False
     filled_with: Mapping[str, str] | None = None
     enabled: bool = False
-    ready: bool = False
     hooked: bool = False
 
     @property

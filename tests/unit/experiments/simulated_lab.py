@@ -124,11 +124,10 @@ class Lab:
         there = self.standing.services[step.service]
         assert there.has_server
         assert there.enabled or there.provision != "independent"
-        self.service(step.service, ready=True)
 
     @do.register
     def _(self, step: steps.RemoveServer) -> None:
-        self.service(step.service, has_server=False, made_of=None, enabled=False, ready=False)
+        self.service(step.service, has_server=False, made_of=None, enabled=False)
         self._forget(step.service)
 
     @do.register

@@ -134,6 +134,25 @@ def test_files_are_read_but_for_environments_and_what_is_in_the_work_tree(tmp_pa
     assert said["folder"] == f"{tmp_path.name}\n"
 
 
+def test_the_edges_file_is_read_and_that_there_is_none_is_an_answer(tmp_path: Path) -> None:
+    """With a real find: what serves is never taken for a leftover because a file could not be read."""
+
+    def asked(folder: Path) -> subprocess.CompletedProcess[str]:
+        argv = [word.replace("/etc/nginx/edge.d", str(folder)) for word in LOOKS.questions["edge"].argv]
+        return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    (tmp_path / "shop--login--x.conf").write_text("of another\n")
+    assert (asked(tmp_path).returncode, asked(tmp_path).stdout) == (0, "")
+    (tmp_path / "shop--login.conf").write_text(ANSWERS["edge"])
+    assert (asked(tmp_path).returncode, asked(tmp_path).stdout) == (0, ANSWERS["edge"])
+    assert asked(tmp_path / "missing").returncode != 0
+
+
+def test_what_must_not_be_taken_for_absent_may_not_fail() -> None:
+    sure = {name for name, one in LOOKS.questions.items() if not one.may_fail}
+    assert sure == {"containers", "volumes", "networks", "images", "edge"}
+
+
 def test_only_objects_of_exactly_this_experiment_are_asked_for() -> None:
     for name in ("containers", "volumes", "networks"):
         argv = LOOKS.questions[name].argv
