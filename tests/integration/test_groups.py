@@ -466,6 +466,16 @@ def test_what_the_engine_cannot_do_is_told_by_field(group, field, reason):
     assert reason.format(folder=group.file.parent) in said
 
 
+def test_what_runs_stays_when_it_cannot_be_told_what_it_should_be(group):
+    group.write("class One(Sleeper):\n    name = 'one'\n")
+    group.start()
+    before = group.standing()["one"].id
+    group.write("class One(Sleeper):\n    name = 'one'\n    env = {'A': '{nobody}'}\n")
+    assert group.start()["one"].phase == "failed"
+    assert group.standing()["one"].id == before
+    assert group.standing()["one"].status == "running"
+
+
 def a_build(group, program):
     folder = group.file.parent / "service"
     folder.mkdir(exist_ok=True)

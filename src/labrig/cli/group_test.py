@@ -16,26 +16,19 @@ from docker import DockerClient
 from labrig.cli.console import words
 from labrig.cli.group_board import Board, exit_code, summary
 from labrig.cli.group_containers import exported, prefix_option
-from labrig.cli.group_options import collection
+from labrig.cli.group_options import collection, timeout_option
 from labrig.engine import ownership
 from labrig.engine.client import connect
 from labrig.errors import ExitCode, UsageError
 from labrig.groups import environment, operations, saved_logs
 from labrig.groups.choice import Choice, in_order
 from labrig.groups.collection import Collection
-from labrig.groups.progress import START_SECONDS, Outcome
+from labrig.groups.progress import Outcome
 from labrig.groups.standing import Standing, standing
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=START_SECONDS,
-    metavar="SECONDS",
-    show_default=True,
-    help="How long a service may take to become ready, and a hook to end.",
-)
+@timeout_option
 @click.option(
     "--logs",
     type=click.Path(path_type=Path, file_okay=False),

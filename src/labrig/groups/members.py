@@ -69,10 +69,15 @@ def create(
             made = str(client.api.create_container_from_config(wanted, name)["Id"])
         except APIError as error:
             raise _refused(client, error, name) from error
-        for network, endpoint in later.items():
-            client.api.connect_container_to_network(made, network, aliases=endpoint["Aliases"])
-        if definition.secrets:
-            client.api.put_archive(made, "/", _archive(definition.secrets))
+        try:
+            for network, endpoint in later.items():
+                client.api.connect_container_to_network(made, network, aliases=endpoint["Aliases"])
+            if definition.secrets:
+                client.api.put_archive(made, "/", _archive(definition.secrets))
+        except BaseException:
+            # Nobody else knows of it yet.
+            remove(client, made)
+            raise
     return made
 
 

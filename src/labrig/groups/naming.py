@@ -17,6 +17,8 @@ NETWORK = ownership.PREFIX + "group.network"
 # The names of variables that the definition set, and what else it asked of the engine: what comparisons need to know.
 VARIABLES = ownership.PREFIX + "group.env"
 FURTHER = ownership.PREFIX + "group.further"
+# The names of secrets, whose contents stand nowhere but in the container's files.
+SECRETS = ownership.PREFIX + "group.secrets"
 # On an image: the name that the definition gave when it was built in its place.
 INSTEAD_OF = ownership.PREFIX + "group.instead-of"
 
@@ -75,6 +77,7 @@ class Identity:
             **self.labels(),
             SERVICE: definition.name,
             VARIABLES: json.dumps(sorted(variables)),
+            SECRETS: json.dumps([one.name for one in definition.secrets]),
             FURTHER: json.dumps([definition.config, definition.host_config], sort_keys=True),
         }
 

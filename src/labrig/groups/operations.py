@@ -74,7 +74,9 @@ def stop(
     outcome = _stop(client, collection, choice, timeout, listener, remove=remove)
     if remove and choice == EVERYTHING and not outcome.interrupted and not outcome.failed:
         networks.remove(client, standing.identity(collection))
-        _remove_images(client, collection)
+        # A list of all images takes an engine with many of them a while.
+        if any(one.define(None).build for one in collection.services.values()):
+            _remove_images(client, collection)
         Context.remove_file(collection.directory)
         Context.clear()
     return _after(outcome, collection, outcome.names("stopped", "removed"), "on_stop_services")

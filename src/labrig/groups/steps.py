@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,11 +20,12 @@ from labrig.groups.context import Context
 from labrig.groups.definition import Definition
 from labrig.groups.images import Images
 from labrig.groups.inside import introduce
+from labrig.groups.naming import SECRETS
 from labrig.groups.networks import Networks
 from labrig.groups.order import Plan, Step
 from labrig.groups.progress import Listener, Phase, Progress
 from labrig.groups.readiness import NotReady, Waiting
-from labrig.groups.service import Service
+from labrig.groups.service import HOOKS, Service
 from labrig.groups.watching import Watch
 
 # Calls that make the engine work hard at a time: more of them only wait for one another there. Those that create have
@@ -132,11 +135,12 @@ class Steps:
         networks: Mapping[str, str],
     ) -> Plan:
         differs = [str(one) for one in comparison.differences(definition, found, image, networks)]
-        differs += [f"secret {one}" for one in members.secrets_differ(self._client, definition, work.container)]
+        if definition.secrets or json.loads((found["Config"]["Labels"] or {}).get(SECRETS, "[]")):
+            differs += [f"secret {one}" for one in members.secrets_differ(self._client, definition, work.container)]
         status = str(found["State"]["Status"])
         if definition.one_shot and status == "exited" and not differs:
             anew = [one for one in self._collection.dependencies[definition.name] if self._was_created(one)]
-            differs = [f"{one} was created anew" for one in anew]
+            work.differs = tuple(differs := [f"{one} was created anew" for one in anew])
             if found["State"]["ExitCode"] == 0 and not differs and not definition.start_new:
                 return "keep"
             return "create" if differs or definition.start_new else "wake"
@@ -168,7 +172,7 @@ class Steps:
         self._networks.ids(definition)
         with self._creating:
             if work.container:
-                members.stop(self._client, work.container, END_SECONDS)
+                self._stop(work)
                 members.remove(self._client, work.container)
             work.container = members.create(
                 self._client,
@@ -194,18 +198,22 @@ class Steps:
     def _await(self, work: Work, watch: Watch) -> None:
         name = work.service.name
         wait = Waiting(self._client, watch, work.service, work.container, self._timeout, work.abandoned)
-        found = wait.started()
+        assert work.definition is not None  # noqa: S101  # it was resolved
+        assert work.image is not None  # noqa: S101
         if work.is_one_shot:
             self._tell(name, "running")
             wait.until_done()
             return
-        wait.see_that_it_runs(found)
-        self._hand_on(work, found)
-        assert work.definition is not None  # noqa: S101  # it was resolved
-        if work.definition.awaits_health and (found["State"].get("Health") or {}).get("Status", "none") != "none":
-            work.is_asked = True
-            self._tell(name, "health check")
-            wait.until_healthy(found)
+        has_health = bool(work.definition.healthcheck or work.image.config.get("Healthcheck"))
+        # A call for each of many services is worth sparing where its answer is known.
+        if work.definition.ports or has_health or any(work.service.has_own(hook) for hook in HOOKS):
+            found = wait.started()
+            wait.see_that_it_runs(found)
+            self._hand_on(work, found)
+            if work.definition.awaits_health and (found["State"].get("Health") or {}).get("Status", "none") != "none":
+                work.is_asked = True
+                self._tell(name, "health check")
+                wait.until_healthy(found)
         if work.service.has_own("ping"):
             work.is_asked = True
             self._tell(name, "ping")
@@ -234,15 +242,25 @@ class Steps:
         try:
             if failed:
                 self._look_back(work)
-            if work.woken and not failed:
-                members.stop(self._client, work.container, END_SECONDS)
-            elif work.made or work.woken:
+            if (work.made or work.woken) and not failed:
+                self._stop(work)
+            if work.made or (work.woken and failed):
                 self._tell(work.service.name, "removing")
-                if not failed:
-                    members.stop(self._client, work.container, END_SECONDS)
                 members.remove(self._client, work.container)
         except Exception as error:  # noqa: BLE001  # the failure that began it is what is told
             work.error = work.error or error
+
+    def _stop(self, work: Work) -> None:
+        """Stop a container, with the hooks of its service where that was up; one that raises keeps nothing."""
+        was_up = bool(work.ended) or (work.found is not None and work.found["State"]["Running"])
+        self._ignoring(work, "pre_stop", was_up=was_up)
+        members.stop(self._client, work.container, END_SECONDS)
+        self._ignoring(work, "post_stop", was_up=was_up)
+
+    def _ignoring(self, work: Work, hook: str, *, was_up: bool) -> None:
+        if was_up and work.service.has_own(hook):
+            with contextlib.suppress(LabrigError):
+                hooks.call(work.service, hook, limit=END_SECONDS)
 
     def _look_back(self, work: Work) -> None:
         if work.container and (work.made or work.woken):

@@ -7,7 +7,6 @@ import queue
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from docker import DockerClient
 
@@ -103,17 +102,15 @@ class Stopping:
 
     def _stop(self, name: str, work: _Work) -> None:
         found = standing.inspected(self._client, work.container)
-        runs = False
-        if found is not None and found["State"]["Running"]:
-            runs = True
+        runs = found is not None and found["State"]["Running"]
+        if found is not None and runs:
             if work.service is not None:
                 introduce(self._client, work.service, found)
             self._hook(name, work, "pre_stop")
             self._listener(Progress(name, "stopping"))
-            with self._slots:
-                if self._remove and _is_killed(found):
-                    members.remove(self._client, work.container)
-                else:
+            # Removing kills what still runs.
+            if not (self._remove and found["Config"].get("StopSignal") == "SIGKILL"):
+                with self._slots:
                     members.stop(self._client, work.container, self._timeout)
         if self._remove:
             with self._slots:
@@ -142,8 +139,3 @@ class Stopping:
             hint=getattr(work.error, "hint", ""),
             lost_engine=is_loss(work.error),
         )
-
-
-def _is_killed(found: Mapping[str, Any]) -> bool:
-    """Tell whether stopping a container is killing it, so that removing it is all there is to do."""
-    return bool(found.get("Config", {}).get("StopSignal") == "SIGKILL")
