@@ -6,11 +6,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from labrig.containers import waiting
-from labrig.containers.composition import Composition
+from labrig.containers import Composition, Session, Tailoring, waiting
 from labrig.containers.errors import NotReady
-from labrig.containers.session import Session
-from labrig.containers.tailoring import Tailoring
 from labrig.engine import compose
 from labrig.engine.compose import ComposeFile
 from labrig.errors import EnvironmentFailed, UsageError

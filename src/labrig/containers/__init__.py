@@ -13,15 +13,42 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from labrig.containers import waiting
+    from labrig.containers.composition import Composition
     from labrig.containers.container import Container
     from labrig.containers.image import Image
     from labrig.containers.owner import Owner
     from labrig.containers.session import Session
+    from labrig.containers.stack import Stack
+    from labrig.containers.swarm import Secret, Service
+    from labrig.containers.tailoring import Build, Tailoring
 
-__all__ = ["Container", "Image", "Owner", "Session", "waiting"]
+__all__ = [
+    "Build",
+    "Composition",
+    "Container",
+    "Image",
+    "Owner",
+    "Secret",
+    "Service",
+    "Session",
+    "Stack",
+    "Tailoring",
+    "waiting",
+]
 
 # pytest loads the fixtures in every run of everybody who has labrig: Docker's library is imported when it is used.
-_HOMES = {"Container": "container", "Image": "image", "Owner": "owner", "Session": "session"}
+_HOMES = {
+    "Build": "tailoring",
+    "Composition": "composition",
+    "Container": "container",
+    "Image": "image",
+    "Owner": "owner",
+    "Secret": "swarm",
+    "Service": "swarm",
+    "Session": "session",
+    "Stack": "stack",
+    "Tailoring": "tailoring",
+}
 
 
 def __getattr__(name: str) -> Any:

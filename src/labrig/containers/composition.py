@@ -11,7 +11,7 @@ from labrig.containers import parts, sample
 from labrig.containers.container import Container
 from labrig.containers.errors import NotReady
 from labrig.containers.owner import slug
-from labrig.containers.parts import Network, Volume
+from labrig.containers.parts import Looks
 from labrig.containers.tailoring import Tailoring, owned, tailor
 from labrig.engine import cli, compose, networks, sweep
 from labrig.engine.client import engine_errors
@@ -33,7 +33,7 @@ ONE_OFF = "com.docker.compose.oneoff"
 _PLAIN = {"name", "internal", "labels", "ipam", "driver"}
 
 
-class Composition:
+class Composition(Looks):
     """The services of a compose file, run by Docker Compose as a test needs them.
 
     shop = Composition(owner, "samples/shop/compose.yaml", tailoring=Tailoring(images={"shop/app": built.name}))
@@ -100,6 +100,8 @@ class Composition:
     def scale(self, service: str, count: int, *, seconds: float = UP_SECONDS) -> Self:
         """Run so many containers of a service and wait until they are ready; ``up`` brings back the file's number."""
         self._known([service])
+        if not self.file.exists():
+            self._write()
         self._up(["--no-deps", "--no-recreate", "--scale", f"{service}={count}", service], seconds)
         return self
 
@@ -110,6 +112,7 @@ class Composition:
         """
         if self.file.exists():
             self._compose(["down", "--volumes", "--remove-orphans"], "take down", seconds)
+            self.file.unlink()
         for network in self._networks.values():
             sweep.discard(self.owner.client, "network", network)
         self._networks.clear()
@@ -124,45 +127,21 @@ class Composition:
             if not service or found["Labels"][SERVICE] == service
         ]
 
-    def container(self, service: str, number: int = 1) -> Container:
-        """Return one container of a service.
-
-        Raises:
-            UsageError: There is no such service, or not so many containers of it.
-        """
-        found = self.containers(service)
-        if not 1 <= number <= len(found):
-            raise UsageError(f"service {service} has {len(found)} containers, none with number {number}")
-        return found[number - 1]
-
     def port(self, service: str, port: int | str, number: int = 1) -> int:
         """Return the host port of a port of a service: 80, or "53/udp"."""
         return self.container(service, number).host_port(port)
 
     def ports(self) -> dict[str, dict[str, int]]:
         """Return the host ports of the first container of each service that has some, by ``80/tcp``."""
-        ports: dict[str, dict[str, int]] = {}
-        for found in self._found():
-            published = {
-                f"{one['PrivatePort']}/{one['Type']}": int(one["PublicPort"])
-                for one in found["Ports"]
-                if one.get("PublicPort")
-            }
-            if published:
-                ports.setdefault(found["Labels"][SERVICE], published)
-        return ports
-
-    def volumes(self) -> dict[str, Volume]:
-        """Return its volumes that are on the engine, by their names in the file."""
-        return parts.volumes(self.owner.client, self.model, self.project)
-
-    def networks(self) -> dict[str, Network]:
-        """Return its networks that are on the engine, by their names in the file."""
-        return parts.networks(self.owner.client, self.model, self.project)
+        first = {one["Labels"][SERVICE]: one["Id"] for one in reversed(self._found())}
+        found = {name: parts.host_ports(Container.existing(self.owner, one)) for name, one in sorted(first.items())}
+        return {name: ports for name, ports in found.items() if ports}
 
     def logs(self, *services: str, lines: int | None = None) -> str:
         """Return what services have printed, both outputs, each line with its container; the last ``lines`` of each."""
         self._known(services)
+        if not self.file.exists():
+            return ""
         limit = [] if lines is None else ["--tail", str(lines)]
         return self._compose(["logs", "--no-color", *limit, *services], "read the logs of", DOWN_SECONDS)
 
@@ -205,15 +184,17 @@ class Composition:
             if not said:
                 raise
             raise NotReady(f"{error.message}\n{said}") from error
+        began: float | None = None
         while True:
             found = self._inspected()
             said = self._failures(found)
             if said:
                 raise NotReady(f"{self._source.files[0]} did not come up:\n{said}")
             waits = [one["Name"].lstrip("/") for one in found if parts.readiness(one) == "waiting"]
-            if not waits:
+            began = None if waits else began or clock.monotonic()
+            if began is not None and clock.monotonic() > began + parts.SETTLE_SECONDS:
                 return
-            if clock.monotonic() > until:
+            if waits and clock.monotonic() > until:
                 last = "\n".join(Container.existing(self.owner, name).last_lines(LOG_LINES) for name in waits)
                 raise NotReady(f"{self._source.files[0]}: not ready within {seconds:g} s: {', '.join(waits)}\n{last}")
             clock.sleep(LOOK_EVERY_SECONDS)

@@ -10,7 +10,7 @@ from typing import Any
 from docker import DockerClient
 from docker.errors import APIError, NotFound
 
-from labrig.engine import ownership
+from labrig.engine import ownership, swarm
 from labrig.engine.client import engine_errors
 from labrig.engine.sweep import Owned
 
@@ -44,7 +44,7 @@ def look(client: DockerClient) -> Look:
         api = client.api
         found = [
             *(("container", c["Id"], (c["Names"] or ["/?"])[0].lstrip("/"), c) for c in api.containers(all=True)),
-            *(("network", n["Id"], n["Name"], n) for n in api.networks()),
+            *(("network", n["Id"], n["Name"], n) for n in api.networks() if not swarm.brings(n["Name"])),
             *(("volume", v["Name"], v["Name"], v) for v in api.volumes()["Volumes"] or []),
             *(("image", i["Id"], (i["RepoTags"] or ["<none>"])[0], i) for i in api.images()),
         ]
@@ -77,6 +77,9 @@ def still_there(client: DockerClient, things: Iterable[Left]) -> list[Left]:
         "network": client.api.inspect_network,
         "volume": client.api.inspect_volume,
         "image": client.api.inspect_image,
+        "service": client.api.inspect_service,
+        "secret": client.api.inspect_secret,
+        "config": client.api.inspect_config,
     }
     there = []
     for thing in things:

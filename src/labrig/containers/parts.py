@@ -1,15 +1,22 @@
-"""What compositions and stacks have in common: how far a container is, and the volumes and networks of a model."""
+"""What compositions and stacks have in common: how far a container is, and looking at what is on the engine."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from docker import DockerClient
-
+from labrig.engine import compose
 from labrig.engine.client import engine_errors
-from labrig.engine.compose import Model
+from labrig.errors import UsageError
+
+if TYPE_CHECKING:
+    from labrig.containers.container import Container
+    from labrig.containers.owner import Owner
+
+# What runs for so long is believed to go on: most of what cannot run at all has ended by then.
+SETTLE_SECONDS = 0.3
 
 Readiness = Literal["ready", "waiting", "failed"]
 
@@ -59,19 +66,56 @@ def told(inspected: Mapping[str, Any]) -> str:
     return f"is {health['Status']}" + (f"; its health check said: {said[0]}" if said and said[0] else "")
 
 
-def volumes(client: DockerClient, model: Model, project: str) -> dict[str, Volume]:
-    """Return the volumes of a model that are on the engine, by their names in the file."""
-    with engine_errors(f"look for the volumes of {project}"):
-        there = {one["Name"]: one for one in client.api.volumes()["Volumes"] or ()}
-    wanted = {key: (thing or {}).get("name", f"{project}_{key}") for key, thing in model["volumes"].items()}
-    return {key: Volume(name, there[name]["Driver"]) for key, name in wanted.items() if name in there}
+def host_ports(container: Container) -> dict[str, int]:
+    """Return the host ports of a container by ``80/tcp``: of several addresses, that of the first."""
+    bound = container.inspect()["NetworkSettings"]["Ports"] or {}
+    return {key: int(where[0]["HostPort"]) for key, where in bound.items() if where}
 
 
-def networks(client: DockerClient, model: Model, project: str) -> dict[str, Network]:
-    """Return the networks of a model that are on the engine, by their names in the file."""
-    with engine_errors(f"look for the networks of {project}"):
-        there = {one["Name"]: one for one in client.api.networks()}
-    wanted = {key: (thing or {}).get("name", f"{project}_{key}") for key, thing in model["networks"].items()}
-    return {
-        key: Network(name, there[name]["Driver"], there[name]["Id"]) for key, name in wanted.items() if name in there
-    }
+class Looks(ABC):
+    """What a composition and a stack tell alike of what they have on the engine.
+
+    Attributes:
+        owner: What everything of it goes with.
+        project: What Docker calls it.
+        model: What is run.
+    """
+
+    owner: Owner
+    project: str
+    model: compose.Model
+
+    @abstractmethod
+    def containers(self, service: str = "") -> list[Container]:
+        """Return its containers, of one service or all, by service and number."""
+
+    def container(self, service: str, number: int = 1) -> Container:
+        """Return one container of a service.
+
+        Raises:
+            UsageError: There is no such service, or not so many containers of it.
+        """
+        found = self.containers(service)
+        if not 1 <= number <= len(found):
+            raise UsageError(f"service {service} has {len(found)} containers, none with number {number}")
+        return found[number - 1]
+
+    def volumes(self) -> dict[str, Volume]:
+        """Return its volumes that are on the engine, by their names in the file."""
+        with engine_errors(f"look for the volumes of {self.project}"):
+            there = {one["Name"]: one for one in self.owner.client.api.volumes()["Volumes"] or ()}
+        return {key: Volume(name, there[name]["Driver"]) for key, name in self._names("volumes") if name in there}
+
+    def networks(self) -> dict[str, Network]:
+        """Return its networks that are on the engine, by their names in the file."""
+        with engine_errors(f"look for the networks of {self.project}"):
+            there = {one["Name"]: one for one in self.owner.client.api.networks()}
+        return {
+            key: Network(name, there[name]["Driver"], there[name]["Id"])
+            for key, name in self._names("networks")
+            if name in there
+        }
+
+    def _names(self, part: str) -> list[tuple[str, str]]:
+        """Return the names in the file and on the engine of a part of the model."""
+        return [(key, (one or {}).get("name", f"{self.project}_{key}")) for key, one in self.model[part].items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from labrig.engine.compose import ComposeFile, Model
 from labrig.errors import EnvironmentFailed, UsageError
 
 CONFIG_SECONDS = 60.0
+# What docker commands of different ages say to words that they do not know.
+_NO_SUCH_COMMAND = re.compile(r"unknown flag|unknown shorthand flag|unknown command|is not a docker command")
 STACK_PARTS = ("services", "networks", "volumes", "secrets", "configs")
 
 
@@ -46,7 +49,7 @@ def of_stack(source: ComposeFile, how: Tailoring) -> Sample:
         arguments, f"read {source.files[0]}", env=source.environment, seconds=CONFIG_SECONDS, cwd=source.directory
     )
     if done.code != 0:
-        if "docker stack config" not in done.stderr and "unknown" in done.stderr:
+        if _NO_SUCH_COMMAND.search(done.stderr):
             raise EnvironmentFailed(
                 "the docker command does not know `docker stack config`", hint="install docker's command of 25 or newer"
             )

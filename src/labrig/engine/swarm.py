@@ -28,6 +28,7 @@ NOTICE = "labrig-leaving"
 # In the labels of a swarm that labrig started: the bridge of its tasks came with it, and goes with it.
 BRIDGE_IS_MINE = ownership.PREFIX + "bridge"
 BRIDGE = "docker_gwbridge"
+TURN = "swarm"
 # Nobody outside needs to reach it, and it exists on every host.
 ADDRESS = "127.0.0.1"
 PORT = 2377
@@ -65,10 +66,16 @@ def join(client: DockerClient, labels: Mapping[str, str]) -> str:
     )
 
 
-def is_held(client: DockerClient, run: str) -> bool:
-    """Tell whether a run has a hold on the swarm."""
+def hold(client: DockerClient, labels: Mapping[str, str]) -> None:
+    """Have a swarm for as long as the run of these labels has anything: join it, unless the run has a hold already.
+
+    Raises:
+        EnvironmentFailed: As for ``join``.
+    """
     with engine_errors("look for a hold on the swarm"):
-        return any(name.startswith(HOLD) for _, _, name, _ in things(client, {"label": f"{ownership.RUN}={run}"}))
+        mine = things(client, {"label": f"{ownership.RUN}={labels[ownership.RUN]}"})
+    if not any(name.startswith(HOLD) for _, _, name, _ in mine):
+        join(client, labels)
 
 
 def things(client: DockerClient, filters: Mapping[str, str]) -> list[tuple[str, str, str, Mapping[str, str]]]:
@@ -108,6 +115,11 @@ def leave_if_unused(client: DockerClient) -> bool:
     return False
 
 
+def brings(network: str) -> bool:
+    """Tell whether a network comes and goes with the swarm."""
+    return network in ("ingress", BRIDGE)
+
+
 def is_manager(client: DockerClient) -> bool:
     """Tell whether the engine is in a swarm and may make services there."""
     return _inspect(client) is not None
@@ -125,21 +137,23 @@ def _start(client: DockerClient, labels: Mapping[str, str]) -> bool:
             f"this engine is in a swarm, but cannot make services there: it is {_standing(state)}",
             hint="use a manager of that swarm, or leave it: docker swarm leave",
         )
-    bridge = "no" if client.api.networks(names=[BRIDGE]) else "yes"
-    try:
-        client.swarm.init(
-            advertise_addr=ADDRESS,
-            listen_addr=f"{ADDRESS}:{PORT}",
-            default_addr_pool=[POOL],
-            subnet_size=POOL_PREFIX,
-            name="default",
-            labels={**_mine(labels), BRIDGE_IS_MINE: bridge},
-        )
-    except APIError as error:
-        # Another process was faster.
-        if "already part of a swarm" in str(error.explanation):
-            return False
-        raise
+    # One that another process is about to remove would be taken for a user's.
+    with ownership.turn(TURN):
+        bridge = "no" if client.api.networks(names=[BRIDGE]) else "yes"
+        try:
+            client.swarm.init(
+                advertise_addr=ADDRESS,
+                listen_addr=f"{ADDRESS}:{PORT}",
+                default_addr_pool=[POOL],
+                subnet_size=POOL_PREFIX,
+                name="default",
+                labels={**_mine(labels), BRIDGE_IS_MINE: bridge},
+            )
+        except APIError as error:
+            # Another process was faster.
+            if "already part of a swarm" in str(error.explanation):
+                return False
+            raise
     return True
 
 
@@ -223,9 +237,10 @@ def _is_used(client: DockerClient) -> bool:
 
 def _leave(client: DockerClient) -> bool:
     mine = _labels(client).get(BRIDGE_IS_MINE) == "yes"
-    client.api.leave_swarm(force=True)
-    if mine:
-        # In use, or gone: then it is somebody's.
-        with contextlib.suppress(APIError):
-            client.api.remove_network(BRIDGE)
+    with ownership.turn(TURN):
+        client.api.leave_swarm(force=True)
+        if mine:
+            # In use, or gone: then it is somebody's.
+            with contextlib.suppress(APIError):
+                client.api.remove_network(BRIDGE)
     return True
