@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from labrig.cli.script import run as cli
     from labrig.groups.context import Context
     from labrig.groups.definition import Network
-    from labrig.groups.script import group_name, on_reload_service, on_start_services, on_stop_services
+    from labrig.groups.script import compose_file, group_name, on_reload_service, on_start_services, on_stop_services
     from labrig.groups.service import Service
 
 __version__ = "0.1.0"
@@ -19,6 +19,7 @@ __all__ = [
     "Service",
     "__version__",
     "cli",
+    "compose_file",
     "group_name",
     "on_reload_service",
     "on_start_services",
@@ -30,6 +31,7 @@ _HOMES = {
     "Context": "labrig.groups.context",
     "Network": "labrig.groups.definition",
     "Service": "labrig.groups.service",
+    "compose_file": "labrig.groups.script",
     "group_name": "labrig.groups.script",
     "on_reload_service": "labrig.groups.script",
     "on_start_services": "labrig.groups.script",

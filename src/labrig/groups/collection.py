@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labrig.errors import LabrigError, UsageError
+from labrig.groups import compose_file
 from labrig.groups import service as services_module
 from labrig.groups.choice import cycle
 from labrig.groups.definition import Network
@@ -26,9 +27,10 @@ COMPOSE_SUFFIXES = (".yml", ".yaml")
 
 @dataclass
 class Script:
-    """What a script says beside its services: the group's name, and what is called after an operation."""
+    """What a script says beside its services: the group's name, its compose file, what is called after an operation."""
 
     name: str | None = None
+    compose_file: Path | None = None
     on_start: Callable[[list[str]], Any] | None = None
     on_stop: Callable[[list[str]], Any] | None = None
     on_reload: Callable[[str], Any] | None = None
@@ -75,20 +77,41 @@ def load(file: Path) -> Collection:
     path = file.resolve()
     if not path.is_file():
         raise UsageError(f"{file}: there is no such file", hint="name the file that defines the services with -f")
-    before = len(services_module.defined)
     global script  # noqa: PLW0603  # a script speaks to one group, the one that is being read
     script = Script(is_read=True)
-    module = _run(path)
+    composed = compose_file.read(path) if path.suffix in COMPOSE_SUFFIXES else None
+    python = composed.hooks if composed else path
+    classes = _classes(python) if python else []
     script.is_read = False
-    fresh = services_module.defined[before:]
-    # Also those that it imports from a module that somebody has imported before.
-    imported = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Service)]
-    return assemble(path, _those_that_start([*fresh, *imported]), script)
+    return _collected(path, classes, script, composed)
 
 
 def of_script(file: Path) -> Collection:
     """Return the services that the script which runs has defined."""
-    return assemble(file.resolve(), _those_that_start(services_module.defined), script)
+    return _collected(file.resolve(), services_module.defined, script)
+
+
+def _collected(
+    file: Path, classes: Iterable[type[Service]], said: Script, composed: compose_file.Composed | None = None
+) -> Collection:
+    """Return the services of classes, and those of a compose file, with the hooks that classes have for these."""
+    services = _those_that_start(classes)
+    if said.compose_file is not None:
+        composed = compose_file.read(file.parent / said.compose_file)
+    if composed is not None:
+        services = compose_file.services(composed, services)
+        said.name = said.name or composed.group
+    return assemble(file, services, said)
+
+
+def _classes(file: Path) -> list[type[Service]]:
+    """Run a Python file and return the classes of services that it defines or imports."""
+    before = len(services_module.defined)
+    module = _run(file)
+    fresh = services_module.defined[before:]
+    # Also those that it imports from a module that somebody has imported before.
+    imported = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Service)]
+    return [*fresh, *imported]
 
 
 def assemble(file: Path, services: Iterable[Service], said: Script) -> Collection:

@@ -132,10 +132,11 @@ class Given:
 
     def refuse(self, key: str, why: str = "", hint: str = "", part: str = "services", thing: str = "") -> UsageError:
         """Return the error of a key that cannot be carried over; ``a.b`` is key b in a."""
-        steps = (part, thing or self.name, *(int(step) if step.isdigit() else step for step in key.split(".")))
+        path = [int(step) if step.isdigit() else step for step in filter(None, key.split("."))]
         about = f"service {self.name}" if part == "services" else f"service {self.name}: {part[:-1]} {thing}"
+        named = f"{about}: {key}" if key else about
         return UsageError(
-            f"{self.source.where(*steps)}: {about}: {key} cannot be carried over to a group"
+            f"{self.source.where(part, thing or self.name, *path)}: {named} cannot be carried over to a group"
             + (f": {why}" if why else ""),
             hint=hint,
         )

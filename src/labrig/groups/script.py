@@ -1,8 +1,9 @@
-"""What a script that defines services calls: its group's name, and its hooks."""
+"""What a script that defines services calls: its group's name, its compose file, and its hooks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from labrig.errors import UsageError
@@ -20,6 +21,20 @@ def group_name(name: str) -> None:
     if not isinstance(name, str) or not collection.slug(name):
         raise UsageError(f"expected a name for the group, with letters or digits, found {name!r}")
     collection.script.name = name
+
+
+def compose_file(path: str | Path) -> None:
+    """Take the services of a compose file into the group; a class with the name of one of them has its hooks.
+
+    Args:
+        path: From the folder of the script.
+
+    Raises:
+        UsageError: There is one already.
+    """
+    if collection.script.compose_file is not None:
+        raise UsageError(f"the group has the compose file {collection.script.compose_file} already; it can have one")
+    collection.script.compose_file = Path(path)
 
 
 def on_start_services(hook: Callable[[list[str]], Any]) -> None:
