@@ -56,7 +56,7 @@ def create(
         tried: list[IPv4Network] = []
         for _ in range(TRIES):
             start = secrets.randbelow(1 << max(0, length - within.prefixlen))
-            used = [*_used(client), *tried]
+            used = [*_used(client, within), *tried]
             subnet = next(subnets.free(within, used, length, start=start), None)
             if subnet is None:
                 raise EnvironmentFailed(
@@ -90,14 +90,14 @@ def _create(
     return str(made["Id"])
 
 
-def _used(client: DockerClient) -> Iterator[IPv4Network]:
+def _used(client: DockerClient, within: IPv4Network) -> Iterator[IPv4Network]:
     for network in client.api.networks():
         for pool in (network.get("IPAM") or {}).get("Config") or ():
             # IPv6, and subnets of foreign drivers that are none.
             with contextlib.suppress(ValueError):
                 yield IPv4Network(pool.get("Subnet", ""))
     if is_local() and ROUTES.is_file():
-        yield from subnets.routes(ROUTES.read_text(encoding="ascii"))
+        yield from subnets.routes(ROUTES.read_text(encoding="ascii"), within)
 
 
 def create_volume(client: DockerClient, name: str, labels: Mapping[str, str]) -> None:

@@ -47,8 +47,7 @@ def free(within: IPv4Network, used: Iterable[IPv4Network], length: int, *, start
 
     Args:
         within: The range.
-        used: Networks of the engine and routes of its host; those that hold the whole range do not count: a narrower
-            route goes before a wider one, and all would be ruled out otherwise.
+        used: Networks of the engine, and routes of its host.
         length: Of the prefix of each subnet.
         start: Which of the range's subnets is tried first; processes that begin at different ones seldom meet.
 
@@ -57,7 +56,7 @@ def free(within: IPv4Network, used: Iterable[IPv4Network], length: int, *, start
     """
     if length < within.prefixlen:
         return
-    taken = _merged(one for one in used if one.overlaps(within) and not one.supernet_of(within))
+    taken = _merged(one for one in used if one.overlaps(within))
     begins = [first for first, _ in taken]
     size = 1 << (32 - length)
     count = 1 << (length - within.prefixlen)
@@ -79,15 +78,16 @@ def _merged(networks: Iterable[IPv4Network]) -> list[tuple[int, int]]:
     return merged
 
 
-def routes(table: str) -> list[IPv4Network]:
-    """Return the destinations in the text of ``/proc/net/route``, but for the default route.
+def routes(table: str, within: IPv4Network) -> list[IPv4Network]:
+    """Return the destinations in the text of ``/proc/net/route``, but for those that are wider than the range.
 
+    A network's route is narrower, and goes before them: a VPN's 10.0.0.0/8, or the default route, rules nothing out.
     Addresses and masks stand there as hexadecimal numbers in the order of the processor, lowest byte first.
     """
     found = []
     for line in table.splitlines()[1:]:
         fields = line.split()
-        if len(fields) > 7 and int(fields[7], 16):
-            address, mask = (int.from_bytes(bytes.fromhex(fields[place])[::-1], "big") for place in (1, 7))
+        address, mask = (int.from_bytes(bytes.fromhex(fields[place]), "little") for place in (1, 7))
+        if mask.bit_count() >= within.prefixlen:
             found.append(IPv4Network((address & mask, mask.bit_count())))
     return found
