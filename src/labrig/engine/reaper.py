@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import Self
 
 from labrig import clock
+from labrig.engine import ownership
 
 # A request that the engine had accepted when the run was killed may still make something: look again for a while.
 END_SECONDS = 5.0
@@ -127,6 +128,9 @@ class Told:
         """Read the pipe to its end, or until the run says that it is done."""
         told = cls()
         for line in lines:
+            # Cut off where the run died while it wrote.
+            if not line.endswith("\n"):
+                break
             word, _, argument = line.strip().partition(" ")
             match word:
                 case "done":
@@ -161,6 +165,7 @@ def watch(run: str, shared: str, lines: Iterable[str]) -> None:
         _remove_shared(shared)
     for folder in told.folders:
         shutil.rmtree(folder, ignore_errors=True)
+    ownership.forget(run)
 
 
 def _remove_objects(run: str, told: Told) -> None:
@@ -169,19 +174,22 @@ def _remove_objects(run: str, told: Told) -> None:
     from labrig.engine.client import connect  # noqa: PLC0415
     from labrig.errors import LabrigError  # noqa: PLC0415
 
-    until = clock.monotonic() + PATIENCE_SECONDS
+    began = clock.monotonic()
+    until = began + PATIENCE_SECONDS
     quiet = 0
     while quiet < QUIET_LOOKS and clock.monotonic() < until:
         try:
             client = connect()
             for sort, name in told.objects:
                 sweep.discard(client, sort, name)
-            if sweep.remove_run(client, run, kept=told.kept):
+            found = sweep.passing(sweep.find(client, run=run), told.kept)
+            waits = sweep.starting(client, run) if clock.monotonic() < began + sweep.START_SECONDS else frozenset()
+            if sweep.remove(client, [thing for thing in found if thing.id not in waits]):
                 quiet = 0
                 # However long it takes to remove much: patience is for what cannot be removed, or asked.
                 until = clock.monotonic() + PATIENCE_SECONDS
             else:
-                quiet += 1
+                quiet = 0 if waits else quiet + 1
         except LabrigError:
             quiet = 0
         clock.sleep(LOOK_EVERY_SECONDS)

@@ -26,6 +26,8 @@ SETTLE_SECONDS = 15.0
 LOOK_EVERY_SECONDS = 0.1
 # The engine waits for the kernel half of the time that it takes to remove a container.
 AT_ONCE = 8
+# How long a container may take from its creation until it runs, on a busy engine.
+START_SECONDS = 6.0
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,24 @@ def remove_run(client: DockerClient, run: str, *, kept: Collection[str] = ()) ->
     # It may have been killed between starting a swarm and its first hold on it.
     swarm.leave_if_unused(client)
     return gone
+
+
+def starting(client: DockerClient, run: str) -> frozenset[str]:
+    """Return the ids of a run's containers that were created and have not been started: a start may be under way.
+
+    Removed at that moment, a container leaves its network with an endpoint that no request to the engine removes.
+    """
+    filters = {"label": f"{ownership.RUN}={run}", "status": "created"}
+    with engine_errors("list what is being started"):
+        return frozenset(str(found["Id"]) for found in client.api.containers(all=True, filters=filters))
+
+
+def wait_until_started(client: DockerClient, container: str) -> None:
+    """Wait, for ``START_SECONDS`` at most, until a container is not one of those any more."""
+    end = clock.monotonic() + START_SECONDS
+    with engine_errors("look whether a container has been started"):
+        while client.api.inspect_container(container)["State"]["Status"] == "created" and clock.monotonic() < end:
+            clock.sleep(0.05)
 
 
 def passing(things: Iterable[Owned], kept: Collection[str] = ()) -> list[Owned]:
