@@ -43,7 +43,7 @@ def folder_for(parent: Path, test: str) -> Path:
     >>> folder_for(Path("/o"), "tests/test_shop.py::test_front").name
     'tests.test_shop.py.test_front'
     >>> folder_for(Path("/o"), "tests/test_shop.py::test_front[a/b]").name
-    'tests.test_shop.py.test_front-a.b-0c17ca'
+    'tests.test_shop.py.test_front-a.b-17f0c3'
     """
     name = re.sub(r"[^\w.=+-]+", "-", test.replace("::", ".").replace("/", ".")).strip("-.")[:150]
     return parent / (f"{name}-{hashlib.sha256(test.encode()).hexdigest()[:6]}" if "[" in test else name)

@@ -11,12 +11,12 @@ from docker import APIClient
 from docker.errors import APIError, NotFound
 
 from labrig import clock
-from labrig.containers import artifacts, copying, waiting
-from labrig.containers.errors import CommandFailed, NotReady
+from labrig.containers import artifacts, commands, copying, waiting
+from labrig.containers.errors import NotReady
 from labrig.containers.streaming import LiveLogs, finished
 from labrig.containers.wish import State, Wish, protocol
 from labrig.engine import client as engine
-from labrig.engine import executing, sweep
+from labrig.engine import sweep
 from labrig.engine.client import engine_errors
 from labrig.engine.executing import Result
 from labrig.errors import UsageError
@@ -163,7 +163,12 @@ class Container:
         self._made("start")
         before = finished(self.inspect()["State"]) if self._live is not None else None
         with engine_errors(f"start container {self.label}"):
-            self._api.start(self.id)
+            try:
+                self._api.start(self.id)
+            except KeyboardInterrupt:
+                # The engine goes on with it. Removed at that moment, it leaves its network with a dead endpoint.
+                sweep.wait_until_started(self.owner.client, self.id)
+                raise
         if self._live is not None:
             self._live.follow(self.id, before)
         return self
@@ -194,11 +199,11 @@ class Container:
 
     def remove(self) -> None:
         """Remove it and the volumes that it made for itself; it goes with its owner at the latest."""
-        if self.id and self.owner.test:
-            # The test may still fail, and what all of its containers printed is told then.
-            name = artifacts.short(self.name, self.owner.run)
-            artifacts.save_one(self.owner.client, self.id, name, self.owner.folder / artifacts.REMOVED)
         if self.id:
+            if self.owner.test:
+                # The test may still fail, and what all of its containers printed is told then.
+                name = artifacts.short(self.name, self.owner.run)
+                artifacts.save_one(self.owner.client, self.id, name, self.owner.folder / artifacts.REMOVED)
             sweep.discard(self.owner.client, "container", self.id)
         if self._live is not None:
             self._live.stop()
@@ -252,28 +257,8 @@ class Container:
             CommandFailed: It did not end with 0, or not in time.
             NotReady: The container does not run.
         """
-        doing = f"run {command[0]} in container {self.label}"
-        with engine_errors(doing):
-            try:
-                done = executing.execute(
-                    self.owner.client,
-                    self._made("execute"),
-                    command,
-                    user=user,
-                    env=env,
-                    folder=folder,
-                    stdin=stdin,
-                    seconds=seconds,
-                )
-            except TimeoutError as error:
-                raise CommandFailed(f"could not {doing} within {seconds:g} s") from error
-            except APIError as error:
-                if error.status_code != 409:
-                    raise
-                raise NotReady(f"cannot {doing}: it {self.state().told()}\n{self.last_lines()}") from error
-        if check and done.code != 0:
-            raise CommandFailed(f"{command[0]} in container {self.label} ended with {done.code}\n{done.tail()}")
-        return done
+        self._made("execute")
+        return commands.run(self, command, user=user, env=env, folder=folder, stdin=stdin, check=check, seconds=seconds)
 
     def copy_in(self, source: Path | str | bytes, path: str, *, mode: int = 0o644) -> Self:
         """Put a file or folder of this machine, or bytes with ``mode``, at a path in it; they belong to root there."""
@@ -290,8 +275,6 @@ class Container:
         from labrig.containers.image import Image  # noqa: PLC0415  # it imports this module
 
         return Image.from_container(self, name)
-
-    # Asking it.
 
     def inspect(self) -> dict[str, Any]:
         """Return what ``docker inspect`` says of it."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from docker import DockerClient
-from docker.errors import APIError, NotFound
+from docker.errors import NotFound
 
 from labrig.engine import ownership, swarm
 from labrig.engine.client import engine_errors
@@ -83,7 +83,7 @@ def still_there(client: DockerClient, things: Iterable[Left]) -> list[Left]:
     }
     there = []
     for thing in things:
-        with contextlib.suppress(NotFound, APIError):
+        with engine_errors("look what is left"), contextlib.suppress(NotFound):
             looks[thing.sort](thing.id)
             there.append(thing)
     return there

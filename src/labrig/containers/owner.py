@@ -16,6 +16,7 @@ from docker import DockerClient
 
 from labrig import clock
 from labrig.engine import networks, ownership, sweep
+from labrig.engine.client import engine_errors
 from labrig.engine.reaper import Reaper
 from labrig.engine.sweep import Owned
 
@@ -146,8 +147,9 @@ class Owner:
         """Leave everything of it on the engine, until its time is over or ``labrig clean`` removes it."""
         self.kept = True
         self.place.reaper.keep(self.part)
-        if self._folder is not None:
+        if self._folder is not None and self._is_mounted(self._folder):
             self.place.reaper.forget_folder(str(self._folder))
+            self._folder = None
 
     def finish(self) -> None:
         """Do what was asked for at the end, but remove nothing from the engine yet."""
@@ -167,10 +169,15 @@ class Owner:
         return [thing for thing in mine if thing not in gone]
 
     def _remove_folder(self) -> None:
-        if self._folder is not None and not self.kept:
+        if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self.place.reaper.forget_folder(str(self._folder))
             self._folder = None
+
+    def _is_mounted(self, folder: Path) -> bool:
+        with engine_errors("look what containers share"):
+            containers = [self.client.api.inspect_container(one.id) for one in self.found() if one.sort == "container"]
+        return any(Path(one["Source"]).is_relative_to(folder) for found in containers for one in found["Mounts"])
 
 
 def slug(text: str) -> str:

@@ -40,6 +40,7 @@ class Watcher:
         self._kept: list[str] = []
         self._left: list[Left] = []
         self._late: list[Left] = []
+        self._lost: list[str] = []
 
     def session(self) -> Session:
         """Return the session of this process, opened when it is first needed."""
@@ -81,10 +82,8 @@ class Watcher:
             from labrig.containers import leaks  # noqa: PLC0415
 
             # Where no engine answers the fixture says so, as an error of the test.
-            try:
+            with contextlib.suppress(LabrigError):
                 item.stash[_BEFORE] = leaks.look(self.session().client)
-            except LabrigError:
-                item.stash[_FAILED] = False
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -98,8 +97,11 @@ class Watcher:
                     self._save(item, report)
                 if report.when == "teardown":
                     self._end(item, report)
-            except LabrigError as error:
-                report.sections.append(("labrig", f"{error.message}\n{error.hint}"))
+            # The engine was lost, or what the test itself asked for at its end raises.
+            except Exception as error:  # noqa: BLE001
+                report.sections.append(("labrig", str(error)))
+                if report.passed:
+                    report.outcome, report.longrepr = "failed", str(error)
         return report
 
     def _save(self, item: pytest.Item, report: pytest.TestReport) -> None:
@@ -162,31 +164,55 @@ class Watcher:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Collect what a worker of pytest-xdist found at its end; one that crashed says nothing."""
-        self._add(getattr(node, "workeroutput", {}).get("labrig_left", []))
+        found = getattr(node, "workeroutput", {})
+        self._add(found.get("labrig_left", []))
+        self._lost += found.get("labrig_lost", [])
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Remove what is left of the session; with ``--labrig-leaks=fail`` let the run fail for what still is there."""
+        worker = getattr(self._config, "workeroutput", None)
+        if self._session is not None:
+            late = self._close(self._session)
+            self._left += late
+            if worker is not None:
+                worker["labrig_left"] = [one.as_json() for one in late]
+                worker["labrig_lost"] = self._lost
+        if worker is None and self._left:
+            self._left = self._still_there()
+        fails = self._lost or (self._left and self._config.getoption("labrig_leaks") == "fail")
+        if fails and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _close(self, session: Session) -> list[Left]:
         from labrig.containers import leaks  # noqa: PLC0415
 
-        if self._session is not None:
-            left = [*self._late, *leaks.in_use(self._session.close(), "a fixture of the session")]
-            if hasattr(self._config, "workeroutput"):
-                self._config.workeroutput["labrig_left"] = [one.as_json() for one in left]
-            self._left += left
-        if self._left and not hasattr(self._config, "workeroutput"):
-            from labrig.engine.client import connect  # noqa: PLC0415
+        try:
+            return [*self._late, *leaks.in_use(session.close(), "a fixture of the session")]
+        # As above: pytest would end with an internal error, and say nothing of the tests.
+        except Exception as error:  # noqa: BLE001
+            self._lost.append(str(error))
+            return self._late
 
-            with contextlib.suppress(LabrigError), contextlib.closing(connect()) as client:
-                self._left = leaks.still_there(client, self._left)
-        if self._left and self._config.getoption("labrig_leaks") == "fail" and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    def _still_there(self) -> list[Left]:
+        from labrig.containers import leaks  # noqa: PLC0415
+        from labrig.engine.client import connect  # noqa: PLC0415
+
+        try:
+            with contextlib.closing(connect()) as client:
+                return leaks.still_there(client, self._left)
+        except LabrigError:
+            return self._left
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell what was kept, and what tests have left."""
         if self._kept:
             terminalreporter.section("labrig: kept")
             for line in self._kept:
+                terminalreporter.line(line)
+        if self._lost:
+            terminalreporter.section("labrig: could not remove everything")
+            for line in self._lost:
                 terminalreporter.line(line)
         if self._left:
             from labrig.containers import leaks  # noqa: PLC0415
