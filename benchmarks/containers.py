@@ -1,6 +1,6 @@
 """Whether killed test processes leave anything on the engine, and how long it takes until it is gone.
 
-    .venv/bin/python benchmarks/containers.py [--processes 10] [--containers 50] [--spread 30] [--rounds 1]
+    .venv/bin/python benchmarks/containers.py [--processes 10] [--containers 50] [--spread 100] [--rounds 1]
 
 Each process opens a session, makes its containers with a network and a volume, shares one container with the others,
 and then goes on removing and making one now and then. Each gets SIGKILL at a moment of its own, by chance, within
@@ -47,7 +47,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--processes", type=int, default=10)
     parser.add_argument("--containers", type=int, default=50, help="of each process")
-    parser.add_argument("--spread", type=float, default=30.0, help="seconds in which all of them are killed")
+    parser.add_argument("--spread", type=float, default=100.0, help="seconds in which all of them are killed")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seed", type=int, default=None, help="of chance; it is printed")
     parser.add_argument("--victim", metavar="SHARED", help=argparse.SUPPRESS)
@@ -132,16 +132,14 @@ def victim(shared: str, containers: int) -> int:
     """Make containers, say so, then go on removing and making until killed."""
     with Session("benchmark", shared=shared) as session:
         session.shared_container("one", lambda owner: owner.container(IMAGE, "shared").run("sleep", "infinity"))
-        network, volume = session.network(hosts=containers + 5), session.volume()
-        mine = [
-            session.container(IMAGE, "mine").network(network).volume(volume, "/data").run("sleep", "infinity")
-            for _ in range(containers)
-        ]
+        network, volume = session.network(), session.volume()
+        first = session.container(IMAGE, "first").network(network).volume(volume, "/data").run("sleep", "infinity")
+        mine = [first, *(session.container(IMAGE, "mine").run("sleep", "infinity") for _ in range(containers - 1))]
         print(session.run, flush=True)
         while True:
             time.sleep(random.uniform(0, 2 * PAUSE_SECONDS))
             mine.pop(0).remove()
-            mine.append(session.container(IMAGE, "mine").network(network).run("sleep", "infinity"))
+            mine.append(session.container(IMAGE, "mine").run("sleep", "infinity"))
 
 
 def kill(victims: list[subprocess.Popen[str]], spread: float, chance: random.Random) -> float:

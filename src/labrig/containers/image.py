@@ -194,7 +194,8 @@ class Image:
             ignored = file.with_name(file.name + ".dockerignore")
             if ignored.is_file():
                 written.with_name(ignored.name).write_bytes(ignored.read_bytes())
-            words = ["build", "--tag", self.name, "--file", str(written)]
+            # A step that fails leaves no container behind either.
+            words = ["build", "--force-rm", "--tag", self.name, "--file", str(written)]
             for name, value in labels.items():
                 words += ["--label", f"{name}={value}"]
             for name, value in build_args.items():

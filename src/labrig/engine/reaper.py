@@ -183,13 +183,14 @@ def _remove_objects(run: str, told: Told) -> None:
             for sort, name in told.objects:
                 sweep.discard(client, sort, name)
             found = sweep.passing(sweep.find(client, run=run), told.kept)
-            waits = sweep.starting(client, run) if clock.monotonic() < began + sweep.START_SECONDS else frozenset()
-            if sweep.remove(client, [thing for thing in found if thing.id not in waits]):
+            if clock.monotonic() < began + sweep.START_SECONDS and sweep.starting(client, run):
+                quiet = 0
+            elif sweep.remove(client, found):
                 quiet = 0
                 # However long it takes to remove much: patience is for what cannot be removed, or asked.
                 until = clock.monotonic() + PATIENCE_SECONDS
             else:
-                quiet = 0 if waits else quiet + 1
+                quiet += 1
         except LabrigError:
             quiet = 0
         clock.sleep(LOOK_EVERY_SECONDS)

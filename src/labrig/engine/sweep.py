@@ -25,7 +25,7 @@ IN_A_SWARM = frozenset({"service", "secret", "config"})
 SETTLE_SECONDS = 15.0
 LOOK_EVERY_SECONDS = 0.1
 # The engine waits for the kernel half of the time that it takes to remove a container.
-AT_ONCE = 8
+AT_ONCE = 4
 # How long a container may take from its creation until it runs, on a busy engine.
 START_SECONDS = 6.0
 
