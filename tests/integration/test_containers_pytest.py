@@ -210,7 +210,7 @@ def test_it_is_labelled(web):
 """
     done = run(project(tmp_path, text), "-s")
     assert (done.code, "3 passed" in done.out) == (0, True), done.out
-    (name,) = set(re.findall(r"the run is (\S+)", done.out))
+    (name,) = set(re.findall(r"the run is (\d\S+)", done.out))
     assert sweep.find(client, run=name) == []
 
 
@@ -269,7 +269,7 @@ def test_web(labrig_test):
     finally:
         keeper.kill()
         keeper.wait()
-    (name,) = re.findall(r"the run is (\S+)", done.out)
+    (name,) = set(re.findall(r"the run is (\d\S+)", done.out))
     try:
         assert "INTERNALERROR" not in done.out
         assert done.code == 1

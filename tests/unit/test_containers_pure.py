@@ -11,7 +11,6 @@ import pytest
 from labrig.containers import artifacts, context, dockerfile, keeping, leaks
 from labrig.containers.leaks import APPEARED, Left
 from labrig.containers.owner import HINT_LENGTH, slug
-from labrig.containers.streaming import finished
 from labrig.containers.waiting import LineSearch
 from labrig.containers.wish import State, Wish
 from labrig.engine import cli, subnets
@@ -204,11 +203,6 @@ def test_a_log_is_searched_as_it_grows() -> None:
     text += b" again\nno\n"
     assert search.feed(text[search.offset :]) == 2
     assert search.offset == len(text)
-
-
-def test_a_container_that_never_ran_has_not_finished() -> None:
-    assert finished({"FinishedAt": "0001-01-01T00:00:00Z"}) is None
-    assert finished({"FinishedAt": "2026-01-31T12:05:00.123456789Z"}) == pytest.approx(1769861100.123457)
 
 
 # What is told of tests

@@ -13,7 +13,7 @@ from docker.errors import APIError, NotFound
 from labrig import clock
 from labrig.containers import artifacts, commands, copying, waiting
 from labrig.containers.errors import NotReady
-from labrig.containers.streaming import LiveLogs, finished
+from labrig.containers.streaming import LiveLogs
 from labrig.containers.wish import State, Wish, protocol
 from labrig.engine import client as engine
 from labrig.engine import sweep
@@ -161,7 +161,9 @@ class Container:
     def start(self) -> Self:
         """Start it, also again after it was stopped or has exited."""
         self._made("start")
-        before = finished(self.inspect()["State"]) if self._live is not None else None
+        if self._live is not None:
+            # What it said last, before this start, is not to count as said after it.
+            self._live.drain()
         with engine_errors(f"start container {self.label}"):
             try:
                 self._api.start(self.id)
@@ -170,7 +172,7 @@ class Container:
                 sweep.wait_until_started(self.owner.client, self.id)
                 raise
         if self._live is not None:
-            self._live.follow(self.id, before)
+            self._live.follow(self.id)
         return self
 
     def stop(self, seconds: int = 10) -> Self:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +35,16 @@ class LiveLogs:
         for path in (self.out, self.err):
             path.write_bytes(b"")
 
-    def follow(self, container: str, since: float | None = None) -> None:
-        """Write what a container has printed since a moment, or all of it, and what comes, until it exits."""
+    def follow(self, container: str) -> None:
+        """Write what a container has printed and is not here yet, and what comes, until it exits."""
         self.stop()
         self._began = (self.out.stat().st_size, self.err.stat().st_size)
         with engine_errors(f"read what container {self._label} prints"):
             api = self._client.api
-            for path in (self.out, self.err):
+            for path, here in zip((self.out, self.err), self._began, strict=True):
                 wanted = {"stdout": path == self.out, "stderr": path == self.err}
-                stream = api.logs(container, stream=True, follow=True, since=since, **wanted)
-                thread = threading.Thread(target=_write, args=(stream, path), daemon=True)
+                stream = api.logs(container, stream=True, follow=True, **wanted)
+                thread = threading.Thread(target=_write, args=(stream, path, here), daemon=True)
                 thread.start()
                 self._streams.append(stream)
                 self._threads.append(thread)
@@ -75,25 +73,13 @@ class LiveLogs:
         self._streams, self._threads = [], []
 
 
-def _write(stream: Any, path: Path) -> None:
+def _write(stream: Any, path: Path, here: int) -> None:
+    # The engine gives all of it after each start. Times do not tell what is new: a line may be noted after the exit.
     # The stream ends with the container, with the engine, or when it is cut off by stop().
     with (
         path.open("ab", buffering=0) as file,
         contextlib.suppress(OSError, ValueError, DockerException, requests.RequestException),
     ):
         for piece in stream:
-            file.write(piece)
-
-
-def finished(state: Mapping[str, Any]) -> float | None:
-    """Return when a container last exited, by the engine's clock in seconds since 1970; None if it never has.
-
-    What it prints after its next start is later than that; it may be earlier than what Docker takes for the start.
-
-    >>> finished({"FinishedAt": "2026-01-31T12:05:00.25Z"}), finished({"FinishedAt": "0001-01-01T00:00:00Z"})
-    (1769861100.25, None)
-    """
-    whole, _, fraction = str(state["FinishedAt"]).rstrip("Z").partition(".")
-    if whole.startswith("0001-"):
-        return None
-    return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction or 0}")
+            file.write(piece[here:])
+            here = max(0, here - len(piece))
