@@ -60,7 +60,9 @@ def run(
         ),
     ) as container:
         _attach(container)
-        return one_off.exit_code(client, container)
+        ended = one_off.exit_code(client, container)
+        # One that runs on does not hear Ctrl-C, and nobody is attached to it any more.
+        return int(ExitCode.INTERRUPTED) if ended is None else ended
 
 
 def _variable(given: str) -> tuple[str, str | None]:

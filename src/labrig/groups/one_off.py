@@ -106,7 +106,7 @@ def created(
             members.remove(client, container)
 
 
-def exit_code(client: DockerClient, container: str) -> int:
-    """Return what a container has ended with."""
+def exit_code(client: DockerClient, container: str) -> int | None:
+    """Return what a container has ended with; None while it runs, or where somebody has removed it."""
     found = standing.inspected(client, container)
-    return int(found["State"]["ExitCode"]) if found else 255
+    return int(found["State"]["ExitCode"]) if found and not found["State"]["Running"] else None
