@@ -103,22 +103,23 @@ class Browser:
                 return answer["result"]
 
     def open(
-        self, page: Path, *, width: int = 1280, height: int = 900, dark: bool = False, script: bool = True
+        self, page: Path | str, *, width: int = 1280, height: int = 900, dark: bool = False, script: bool = True
     ) -> None:
-        """Open a file and wait until all of it is loaded."""
+        """Open a file, or an address, and wait until all of it is loaded."""
+        address = page if isinstance(page, str) else page.as_uri()
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.ask("Emulation.setEmulatedMedia", media="", features=scheme)
         self.ask("Emulation.setScriptExecutionDisabled", value=not script)
         self.ask("Page.navigate", url="about:blank")
         self.requests.clear()
-        self.ask("Page.navigate", url=page.as_uri())
-        while not self._loaded(page):
+        self.ask("Page.navigate", url=address)
+        while not self._loaded(address):
             self._next()
 
-    def _loaded(self, page: Path) -> bool:
+    def _loaded(self, address: str) -> bool:
         tree = self.ask("Page.getFrameTree")["frameTree"]["frame"]["url"]
-        return tree.startswith(page.as_uri()) and self.value("document.readyState") == "complete"
+        return tree.startswith(address) and self.value("document.readyState") == "complete"
 
     def value(self, expression: str) -> Any:
         """Return what an expression of JavaScript comes to on the page."""
