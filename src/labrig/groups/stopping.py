@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from docker import DockerClient
@@ -18,20 +18,31 @@ from labrig.groups.conducting import conduct, in_background
 from labrig.groups.inside import introduce
 from labrig.groups.progress import Listener, Outcome, Phase, Progress, ServiceOutcome
 from labrig.groups.service import Service
-from labrig.groups.steps import ENGINE_CALLS, is_loss, said
+from labrig.groups.steps import is_loss, said
 from labrig.groups.stop_order import Cancelled, NotStopped, Stop, StopOrder, Stopped
+
+# Calls at a time: while a container ends, the engine waits for the kernel more than it works.
+ENGINE_CALLS = 16
 
 
 @dataclass
 class _Work:
     """What is known of one container while it is stopped; without a service, since that is no longer defined."""
 
+    name: str
     service: Service | None
     container: str = ""
     began: float = 0.0
     ended: float = 0.0
     error: Exception | None = None
     phase: Phase = "stopped"
+
+
+@dataclass(frozen=True)
+class _Removed:
+    """The container of a service is away, as far as it could be."""
+
+    service: str
 
 
 class Stopping:
@@ -61,11 +72,12 @@ class Stopping:
         self._remove = remove
         self._listener = listener
         containers = standing.containers(client, standing.identity(collection))
-        self._works = {name: _Work(collection.services.get(name), containers.get(name, "")) for name in chosen}
+        self._works = {name: _Work(name, collection.services.get(name), containers.get(name, "")) for name in chosen}
         self._order = StopOrder(
             {name: [one for one in collection.dependencies.get(name, ()) if one in self._works] for name in chosen}
         )
-        self._events: queue.Queue[Stopped | NotStopped | Cancelled] = queue.Queue()
+        self._events: queue.Queue[Stopped | NotStopped | Cancelled | _Removed] = queue.Queue()
+        self._removing: set[str] = set()
         self._slots = threading.BoundedSemaphore(ENGINE_CALLS)
 
     def run(self) -> Outcome:
@@ -75,55 +87,69 @@ class Stopping:
 
     def _loop(self) -> None:
         self._begin(self._order.begin())
-        while not self._order.is_over:
-            self._begin(self._order.handle(self._events.get()))
+        while not self._order.is_over or self._removing:
+            event = self._events.get()
+            if isinstance(event, _Removed):
+                self._removing.discard(event.service)
+            else:
+                self._begin(self._order.handle(event))
 
     def _begin(self, instructions: list[Stop]) -> None:
         for one in instructions:
             if self._works[one.service].container:
+                if self._remove:
+                    self._removing.add(one.service)
                 in_background(one.service, functools.partial(self._carry_out, one.service))
             else:
                 self._events.put(Stopped(one.service))
 
     def _carry_out(self, name: str) -> None:
+        """Stop a service; its container goes while those that it depends on stop already."""
         work = self._works[name]
         work.began = clock.monotonic()
+        self._noting(work, self._stop)
+        if not self._remove:
+            self._tell_end(work)
+        self._events.put(Stopped(name) if work.error is None else NotStopped(name, said(work.error)))
+        if self._remove:
+            self._noting(work, self._take_away)
+            self._tell_end(work)
+            self._events.put(_Removed(name))
+
+    def _tell_end(self, work: _Work) -> None:
+        work.ended = clock.monotonic()
+        phase: Phase = "failed" if work.error else work.phase
+        self._listener(Progress(work.name, phase, said(work.error) if work.error else ""))
+
+    def _noting(self, work: _Work, task: Callable[[_Work], None]) -> None:
         try:
-            self._stop(name, work)
+            task(work)
         except Exception as error:  # noqa: BLE001  # no service may leave the stop waiting
             work.error = work.error or error
-        work.ended = clock.monotonic()
-        if work.error is None:
-            self._listener(Progress(name, work.phase))
-            self._events.put(Stopped(name))
-        else:
-            self._listener(Progress(name, "failed", said(work.error)))
-            self._events.put(NotStopped(name, said(work.error)))
 
-    def _stop(self, name: str, work: _Work) -> None:
+    def _stop(self, work: _Work) -> None:
         found = standing.inspected(self._client, work.container)
-        runs = found is not None and found["State"]["Running"]
-        if found is not None and runs:
-            if work.service is not None:
-                introduce(self._client, work.service, found)
-            self._hook(name, work, "pre_stop")
-            self._listener(Progress(name, "stopping"))
-            # Removing kills what still runs.
-            if not (self._remove and found["Config"].get("StopSignal") == "SIGKILL"):
-                with self._slots:
-                    members.stop(self._client, work.container, self._timeout)
-        if self._remove:
-            with self._slots:
-                members.remove(self._client, work.container)
-            work.phase = "removed"
-        if runs:
-            self._hook(name, work, "post_stop")
+        if found is None or not found["State"]["Running"]:
+            return
+        if work.service is not None:
+            introduce(self._client, work.service, found)
+        self._hook(work, "pre_stop")
+        self._listener(Progress(work.name, "stopping"))
+        with self._slots:
+            members.stop(self._client, work.container, self._timeout)
+        self._hook(work, "post_stop")
 
-    def _hook(self, name: str, work: _Work, hook: Phase) -> None:
+    def _take_away(self, work: _Work) -> None:
+        self._listener(Progress(work.name, "removing"))
+        with self._slots:
+            members.remove(self._client, work.container)
+        work.phase = "removed"
+
+    def _hook(self, work: _Work, hook: Phase) -> None:
         """Run a hook; one that raises is told, and keeps nothing from being stopped."""
         if work.service is None or not work.service.has_own(hook):
             return
-        self._listener(Progress(name, hook))
+        self._listener(Progress(work.name, hook))
         try:
             hooks.call(work.service, hook, limit=self._timeout)
         except LabrigError as error:
@@ -133,9 +159,9 @@ class Stopping:
         work = self._works[name]
         phases: Mapping[str, Phase] = {"failed": "failed", "cancelled": "cancelled"}
         return ServiceOutcome(
-            phase=phases.get(self._order.states[name], work.phase),
+            phase="failed" if work.error else phases.get(self._order.states[name], work.phase),
             seconds=max(0.0, work.ended - work.began),
-            reason=self._order.reasons.get(name, ""),
+            reason=said(work.error) if work.error else "",
             hint=getattr(work.error, "hint", ""),
             lost_engine=is_loss(work.error),
         )
