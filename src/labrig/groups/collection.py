@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import sys
@@ -11,15 +12,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from labrig.errors import LabrigError, UsageError
-from labrig.groups import compose_file
 from labrig.groups import service as services_module
 from labrig.groups.choice import cycle
 from labrig.groups.definition import Network
 from labrig.groups.formatting import nearest
 from labrig.groups.service import HOOKS, Service, shown
+
+if TYPE_CHECKING:
+    from labrig.groups.compose_file import Composed
 
 MODULE = "labrig_group_file"
 COMPOSE_SUFFIXES = (".yml", ".yaml")
@@ -79,7 +83,7 @@ def load(file: Path) -> Collection:
         raise UsageError(f"{file}: there is no such file", hint="name the file that defines the services with -f")
     global script  # noqa: PLW0603  # a script speaks to one group, the one that is being read
     script = Script(is_read=True)
-    composed = compose_file.read(path) if path.suffix in COMPOSE_SUFFIXES else None
+    composed = _compose().read(path) if path.suffix in COMPOSE_SUFFIXES else None
     python = composed.hooks if composed else path
     classes = _classes(python) if python else []
     script.is_read = False
@@ -92,16 +96,21 @@ def of_script(file: Path) -> Collection:
 
 
 def _collected(
-    file: Path, classes: Iterable[type[Service]], said: Script, composed: compose_file.Composed | None = None
+    file: Path, classes: Iterable[type[Service]], said: Script, composed: Composed | None = None
 ) -> Collection:
     """Return the services of classes, and those of a compose file, with the hooks that classes have for these."""
     services = _those_that_start(classes)
     if said.compose_file is not None:
-        composed = compose_file.read(file.parent / said.compose_file)
+        composed = _compose().read(file.parent / said.compose_file)
     if composed is not None:
-        services = compose_file.services(composed, services)
+        services = _compose().services(composed, services)
         said.name = said.name or composed.group
     return assemble(file, services, said)
+
+
+def _compose() -> ModuleType:
+    """Return the module that reads compose files, which takes as long to import as all others: few groups need it."""
+    return importlib.import_module("labrig.groups.compose_file")
 
 
 def _classes(file: Path) -> list[type[Service]]:
