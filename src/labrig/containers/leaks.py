@@ -39,14 +39,16 @@ Look = Mapping[tuple[str, str], str]
 
 
 def look(client: DockerClient) -> Look:
-    """Return what there is; what bears labrig's labels goes with its own run."""
+    """Return what there is; what bears labrig's labels goes with its own run.
+
+    Images are left out: builds leave them on purpose, and listing a few hundred takes the engine half a second.
+    """
     with engine_errors("list what there is"):
         api = client.api
         found = [
             *(("container", c["Id"], (c["Names"] or ["/?"])[0].lstrip("/"), c) for c in api.containers(all=True)),
             *(("network", n["Id"], n["Name"], n) for n in api.networks() if not swarm.brings(n["Name"])),
             *(("volume", v["Name"], v["Name"], v) for v in api.volumes()["Volumes"] or []),
-            *(("image", i["Id"], (i["RepoTags"] or ["<none>"])[0], i) for i in api.images()),
         ]
     return {(sort, number): name for sort, number, name, thing in found if not _is_labrigs(sort, thing)}
 
