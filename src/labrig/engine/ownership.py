@@ -203,13 +203,20 @@ def turn(name: str) -> Iterator[None]:
         with path.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             # Whoever had it before may have removed the file: then others hold another one of that name.
-            if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+            if not _is_at(path, file.fileno()):
                 continue
             try:
                 yield
             finally:
                 path.unlink(missing_ok=True)
             return
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def is_alive(run: str) -> bool:
