@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,7 @@ def execute(
         if stdin is not None:
             raw.sendall(stdin)
             raw.shutdown(socket.SHUT_WR)
-        for stream, piece in _frames(raw, end):
+        for stream, piece in frames(raw, lambda: max(0.001, end - clock.monotonic())):
             pieces[stream == STDERR].append(piece)
     finally:
         close_stream(view)
@@ -74,23 +74,30 @@ def execute(
     return Result(int(code if code is not None else 255), out, err)
 
 
-def _frames(raw: socket.socket, end: float) -> Iterator[tuple[int, bytes]]:
+def frames(raw: socket.socket, limit: Callable[[], float | None]) -> Iterator[tuple[int, bytes]]:
     """Yield the pieces of both streams as they come: a head of eight bytes with stream and length before each.
 
     Docker's own reader waits without a limit, whatever limit the socket has.
+
+    Args:
+        raw: The socket below the stream of a command.
+        limit: Tells, each time, how many seconds to wait for the next bytes; None for as long as it takes.
+
+    Raises:
+        TimeoutError: Nothing came within that.
     """
-    while head := _read(raw, HEAD.size, end):
+    while head := _read(raw, HEAD.size, limit):
         stream, length = HEAD.unpack(head)
-        yield stream, _read(raw, length, end)
+        yield stream, _read(raw, length, limit)
 
 
-def _read(raw: socket.socket, size: int, end: float) -> bytes:
+def _read(raw: socket.socket, size: int, limit: Callable[[], float | None]) -> bytes:
     """Return exactly so many bytes, or none at the end of the stream."""
-    found = b""
+    found = bytearray()
     while len(found) < size:
-        raw.settimeout(max(0.001, end - clock.monotonic()))
+        raw.settimeout(limit())
         piece = raw.recv(size - len(found))
         if not piece:
             return b""
         found += piece
-    return found
+    return bytes(found)

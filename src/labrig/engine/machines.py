@@ -16,12 +16,13 @@ from typing import Any
 from docker import DockerClient
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
-from docker.utils.socket import STDOUT, frames_iter
+from docker.utils.socket import STDOUT
 
 from labrig import clock
 from labrig.engine import client as engine
 from labrig.engine.client import close_stream, engine_errors
 from labrig.engine.committing import commit
+from labrig.engine.executing import frames
 from labrig.engine.images import look_up
 from labrig.errors import EnvironmentFailed
 
@@ -268,7 +269,8 @@ class Machine:
         ``user`` is as in Docker: a name or a number; empty for the one that the image names.
 
         Raises:
-            EnvironmentFailed: The command did not end with 0; the message has what it wrote to standard error.
+            EnvironmentFailed: The command did not end with 0, the message has what it wrote to standard error; or it
+                said nothing for five minutes.
         """
         with engine_errors(f"run {command[0]} in machine {self.name}"):
             api = self._client.api
@@ -280,11 +282,16 @@ class Machine:
                 raw.settimeout(STREAM_SILENCE_SECONDS)
                 raw.sendall(stdin)
                 raw.shutdown(socket.SHUT_WR)
-                for stream, piece in frames_iter(connection, tty=False):
+                for stream, piece in frames(raw, lambda: STREAM_SILENCE_SECONDS):
                     if stream == STDOUT:
                         yield piece
                     else:
                         errors = (errors + piece)[-4000:]
+            except TimeoutError:
+                raise EnvironmentFailed(
+                    f"{command[0]} in machine {self.name} has said nothing for {STREAM_SILENCE_SECONDS:.0f} s",
+                    hint="a file system or a service in the machine may hang",
+                ) from None
             finally:
                 close_stream(connection)
             code = api.exec_inspect(handle)["ExitCode"]

@@ -6,9 +6,8 @@ import contextlib
 import itertools
 import json
 import socket
-import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -18,13 +17,13 @@ from docker.errors import APIError, DockerException
 
 from labrig import clock
 from labrig.engine.client import close_stream
+from labrig.engine.executing import frames
 from labrig.session.agent import CLOSE, END_OF_INPUT, ERRORS, EXIT, HEADER, INPUT, OPEN, OUTPUT, READY
 from labrig.session.served import Served
 from labrig.session.start import START_SECONDS, agent_command, agent_source, opening
 
 FAILED = 9
 PIECE = 1 << 16
-ENGINE_HEADER = struct.Struct("!BxxxI")
 STDOUT = 1
 
 
@@ -189,7 +188,7 @@ class _Session:
     def _read(self) -> None:
         received = bytearray()
         with contextlib.suppress(OSError):
-            for number, piece in _outputs(self._socket):
+            for number, piece in frames(self._socket, lambda: None):
                 if number != STDOUT:
                     self._said = (self._said + piece)[-4000:]
                     continue
@@ -233,16 +232,6 @@ def _exec(client: DockerClient, container: str, user: str, command: list[str]) -
     return handle, stream, raw
 
 
-def _outputs(raw: Any) -> Iterator[tuple[int, bytes]]:
-    """Yield 1 or 2, for output or errors, and what was said there: the engine's own frames, until the process ends."""
-    while True:
-        try:
-            number, length = ENGINE_HEADER.unpack(_exactly(raw, ENGINE_HEADER.size))
-            yield number, _exactly(raw, length)
-        except EOFError:
-            return
-
-
 def _run_directly(client: DockerClient, container: str, user: str, arguments: list[str], worker: socket.socket) -> None:
     """Run one command as a process of the engine's own."""
     handle, stream, raw = _exec(client, container, user, arguments)
@@ -258,7 +247,7 @@ def _run_directly(client: DockerClient, container: str, user: str, arguments: li
 
     threading.Thread(target=feed, name="session input", daemon=True).start()
     try:
-        for number, piece in _outputs(raw):
+        for number, piece in frames(raw, lambda: None):
             send(worker, OUTPUT if number == STDOUT else ERRORS, 0, piece)
     finally:
         close_stream(stream)
