@@ -13,6 +13,7 @@ from typing import Any, Never
 import click
 
 from labrig import __version__, interrupts
+from labrig.cli.late import Late
 from labrig.errors import ExitCode, LabrigError
 
 # Loaded when called for, so that `labrig --version` does not wait for Docker's library.
@@ -29,31 +30,7 @@ COMMANDS = {
 }
 
 
-class Nouns(click.Group):
-    """The command group whose members are modules of this package."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order of their importance."""
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of that name, or None."""
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        command = getattr(importlib.import_module(f"labrig.cli.{cmd_name}"), cmd_name)
-        assert isinstance(command, click.Command)  # noqa: S101
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the table of commands without importing them."""
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Late, table=COMMANDS, module="labrig.cli.{}", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="labrig")
 @click.option("--debug", is_flag=True, help="Show tracebacks, and what is run.")
 def cli(*, debug: bool) -> None:

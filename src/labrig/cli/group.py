@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from functools import partial
 from pathlib import Path
 
 import click
 
+from labrig.cli.late import Late
 from labrig.groups.collection import load
 
-# Each in a module of its own, ``cli/group_<name>.py``, that has a command of this name; loaded when called for.
 COMMANDS: dict[str, str] = {
     "start": "Start services, each once those that it depends on are ready.",
     "stop": "Stop services, dependants first.",
@@ -26,31 +25,7 @@ COMMANDS: dict[str, str] = {
 }
 
 
-class Verbs(click.Group):
-    """The command group whose members are modules ``group_<verb>`` of this package."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs in the order in which they are met."""
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of that name, or None."""
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        command = getattr(importlib.import_module(f"labrig.cli.group_{cmd_name}"), cmd_name)
-        assert isinstance(command, click.Command)  # noqa: S101
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the table of verbs without importing them."""
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=Verbs)
+@click.group(cls=Late, table=COMMANDS, module="labrig.cli.group_{}")
 @click.option(
     "-f",
     "--file",
