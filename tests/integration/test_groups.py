@@ -115,6 +115,26 @@ def test_services_start_in_order_and_hand_on_values_and_free_ports(group):
     assert (group.file.parent / FILE).stat().st_mode & 0o077 == 0, "values are often passwords"
 
 
+def test_named_volumes_are_the_groups_and_stay_until_they_are_to_go(group):
+    name = f"volume-{group.file.parent.name}"
+    group.write(f"""
+        class Store(Sleeper):
+            name = "store"
+            volumes = ["{name}:/srv"]
+    """)
+    group.start()
+    group.run("store", "touch", "/srv/kept")
+    group.stop(remove=True)
+    mine = {"label": standing.identity(group.load()).filter}
+    assert [one.name for one in group.client.volumes.list(filters=mine)] == [name]
+    group.start()
+    assert group.run("store", "ls", "/srv") == (0, "kept\n")
+    with pytest.raises(UsageError, match="volumes go with the whole group only"):
+        group.stop(volumes=True)
+    group.stop(remove=True, volumes=True)
+    assert not group.client.volumes.list(filters=mine)
+
+
 def test_what_runs_is_kept_what_was_stopped_is_started_again_and_remove_leaves_nothing(group):
     group.write(PAIR)
     group.start()

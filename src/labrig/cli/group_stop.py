@@ -17,6 +17,7 @@ from labrig.groups.progress import STOP_SECONDS
 @exclude_option
 @click.option("--no-deps", is_flag=True, help="Only the named services, not what depends on them.")
 @click.option("--remove", is_flag=True, help="Also remove containers; with all services also networks and the context.")
+@click.option("--volumes", is_flag=True, help="With --remove, also the named volumes that the group has created.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
@@ -34,6 +35,7 @@ def stop(
     exclude: str | None,
     no_deps: bool,
     remove: bool,
+    volumes: bool,
     timeout: float,
     network_name: str | None,
 ) -> int:
@@ -47,6 +49,7 @@ def stop(
             chosen,
             timeout=timeout,
             remove=remove,
+            volumes=volumes,
             network_name=network_name,
             listener=board.hear,
         )

@@ -45,6 +45,17 @@ def check_volumes(definition: Definition) -> None:
             )
 
 
+def create_volumes(client: DockerClient, definition: Definition, labels: Mapping[str, str]) -> None:
+    """Create the named volumes of a service that are not there, as the group's own; one that is there stays as it is.
+
+    The engine would create them as well, and nobody would know whose they are.
+    """
+    for one in definition.mounts:
+        if one.is_named:
+            with engine_errors(f"create volume {one.source} of service {definition.name}"):
+                client.api.create_volume(one.source, labels=dict(labels))
+
+
 def create(
     client: DockerClient,
     definition: Definition,

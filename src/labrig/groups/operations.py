@@ -60,20 +60,28 @@ def stop(
     *,
     timeout: float = STOP_SECONDS,
     remove: bool = False,
+    volumes: bool = False,
     network_name: str | None = None,
     listener: Listener = _unheard,
 ) -> Outcome:
     """Stop services, dependants first; with ``remove`` also their containers.
 
     With ``remove`` and everything chosen, the group's networks, reloaded images and context go as well, and containers
-    of services that are no longer defined.
+    of services that are no longer defined; with ``volumes`` the named volumes that the group has created, too.
+
+    Raises:
+        UsageError: The choice does not fit, or volumes are to go while containers stay.
     """
+    if volumes and not (remove and choice == EVERYTHING):
+        raise UsageError("volumes go with the whole group only", hint="add --remove, and name no services")
     # The group's networks are found by their labels, whatever they are called.
     del network_name
     Context.load_from(collection.directory)
     outcome = _stop(client, collection, choice, timeout, listener, remove=remove)
     if remove and choice == EVERYTHING and not outcome.interrupted and not outcome.failed:
         networks.remove(client, standing.identity(collection))
+        if volumes:
+            _remove_volumes(client, collection)
         # A list of all images takes an engine with many of them a while.
         if any(one.define(None).build for one in collection.services.values()):
             _remove_images(client, collection)
@@ -225,3 +233,12 @@ def _remove_images(client: DockerClient, collection: Collection) -> None:
             for tag in () if stays else one["RepoTags"] or ():
                 with contextlib.suppress(APIError):
                     client.api.remove_image(tag)
+
+
+def _remove_volumes(client: DockerClient, collection: Collection) -> None:
+    with engine_errors(f"remove the volumes of group {collection.group}"):
+        found = client.api.volumes(filters={"label": standing.identity(collection).filter})["Volumes"] or ()
+        for one in found:
+            # One that somebody else's container uses stays.
+            with contextlib.suppress(APIError):
+                client.api.remove_volume(one["Name"])

@@ -170,6 +170,7 @@ class Steps:
         self._tell(definition.name, "creating", "; ".join(work.differs))
         members.check_volumes(definition)
         self._networks.ids(definition)
+        members.create_volumes(self._client, definition, self._identity.labels())
         with self._creating:
             if work.container:
                 self._stop(work)
