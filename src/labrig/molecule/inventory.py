@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +18,21 @@ GENERATED = "ansible_inventory.yml"
 
 
 def for_tests(config: Config, place: Place) -> Path:
-    """Write the inventory beside the one that playbooks read, with links to the rest of that; return its folder."""
+    """Write the inventory beside the one that playbooks read, with links to the rest of that; return its folder.
+
+    Scenarios that share their state share that folder, too, and one of them may be writing there: each has a folder of
+    its own here, and what Molecule writes is asked of Molecule, not read.
+    """
     source = Path(config.scenario.inventory_directory)
-    folder = Path(config.scenario.ephemeral_directory) / FOLDER
+    folder = Path(config.scenario.ephemeral_directory) / f"{FOLDER}-{config.scenario.name}"
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
     for part in source.iterdir():
         if part.name != GENERATED:
             (folder / part.name).symlink_to(part)
-    groups: dict[str, Any] = yaml.safe_load((source / GENERATED).read_text(encoding="utf-8"))
+    assert config.provisioner is not None  # noqa: S101  # whoever has tests has one
+    groups: dict[str, Any] = copy.deepcopy(config.provisioner.inventory)
     names = {str(one["name"]) for one in config.platforms.instances}
     for group in groups.values():
         _reconnect(group, names, place)
