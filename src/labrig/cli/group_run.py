@@ -59,10 +59,14 @@ def run(
             found, name, command=command, env=env, user=user, workdir=workdir, tty=tty
         ),
     ) as container:
-        _attach(container)
+        interrupted = _attach(container)
         ended = one_off.exit_code(client, container)
-        # One that runs on does not hear Ctrl-C, and nobody is attached to it any more.
-        return int(ExitCode.INTERRUPTED) if ended is None else ended
+        if ended is not None:
+            return ended
+        if not interrupted:
+            raise EnvironmentFailed(f"docker has left the command in service {service!r} before it had ended")
+        # It was not started yet; or it does not hear Ctrl-C, and nobody is attached to it any more.
+        return int(ExitCode.INTERRUPTED)
 
 
 def _variable(given: str) -> tuple[str, str | None]:
@@ -82,8 +86,8 @@ def _start(client: DockerClient, group: Collection, needed: Choice) -> ExitCode:
     return code
 
 
-def _attach(container: str) -> None:
-    """Start a container, and be its terminal until it ends."""
+def _attach(container: str) -> bool:
+    """Start a container, and be its terminal until it ends; return whether the user interrupted it."""
     command = ["docker", "start", "--attach", "--interactive", container]
     try:
         process = subprocess.Popen(command, env=docker_environment())
@@ -95,3 +99,5 @@ def _attach(container: str) -> None:
         except KeyboardInterrupt:
             # The terminal has told docker's command as well, which tells the container. A second one ends the wait.
             process.wait()
+            return True
+    return False

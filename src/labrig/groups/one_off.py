@@ -107,6 +107,10 @@ def created(
 
 
 def exit_code(client: DockerClient, container: str) -> int | None:
-    """Return what a container has ended with; None while it runs, or where somebody has removed it."""
+    """Return what a container has ended with; None where it runs, was never started, or somebody has removed it."""
     found = standing.inspected(client, container)
-    return int(found["State"]["ExitCode"]) if found and not found["State"]["Running"] else None
+    if found is None or found["State"]["Running"]:
+        return None
+    code = int(found["State"]["ExitCode"])
+    # One whose command cannot be run stays as it was created, with the engine's code for that.
+    return None if found["State"]["Status"] == "created" and code == 0 else code
