@@ -88,7 +88,7 @@ def test_bars_are_read_with_the_keyboard_and_lead_to_what_their_task_touched(bro
     readout = "document.querySelector('.readout').innerText"
     assert browser.value(readout).startswith("motd : Validating arguments")
     browser.press("ArrowRight")
-    assert browser.value(readout).startswith("motd : Write the fixed part of the message, changed, 11.20 s;")
+    assert browser.value(readout).startswith("motd : Write the fixed part of the message, changed, 0.50 s;")
     browser.value("document.querySelector('.tasks .bar.touches').click()")
     assert browser.value(f"{SHOWN}.map(one => one.querySelector('.key').innerText)") == ["/etc/default/motd-news"]
 
