@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labrig.engine.machines import MountedFiles
+from labrig.engine.mounted_files import MountedFiles
 
 OWN = "127.0.0.1\tlocalhost\n"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
 import re
 import socket
 import tarfile
@@ -24,6 +23,7 @@ from labrig.engine.client import close_stream, engine_errors
 from labrig.engine.committing import commit
 from labrig.engine.executing import frames
 from labrig.engine.images import look_up
+from labrig.engine.mounted_files import PATHS, MountedFiles
 from labrig.errors import EnvironmentFailed
 
 # What nginx, redis, haproxy, chrony and sshd need to run as Debian ships them, measured.
@@ -32,8 +32,6 @@ USUAL_CAPABILITIES = ("SYS_ADMIN", "SYS_PTRACE")
 PRIVILEGED_CAPABILITIES = (*USUAL_CAPABILITIES, "NET_ADMIN")
 # New at each start, so that a restart is a real boot; /tmp and /run may be executed from, as on a server.
 BOOT_TMPFS = {"/run": "exec,mode=755", "/run/lock": "", "/tmp": "exec,mode=1777"}  # noqa: S108
-# Files of the machine that are not in its image: Docker mounts them, and writes them anew at each start.
-MOUNTED = ("/etc/hosts", "/etc/resolv.conf")
 CGROUP_TREE = "/sys/fs/cgroup"
 BOOT_SECONDS = 60.0
 # A command whose output is streamed and that says nothing for so long hangs.
@@ -114,44 +112,6 @@ class Output:
     code: int
     stdout: bytes
     stderr: bytes
-
-
-@dataclass(frozen=True)
-class MountedFiles:
-    """The content of the files that Docker mounts into a machine, by path, and the addresses it had with them."""
-
-    content: Mapping[str, str]
-    addresses: tuple[str, ...]
-
-    def now(self, other: MountedFiles) -> dict[str, str]:
-        """Return which of these contents differ from what Docker wrote since.
-
-        The machine's addresses of now are in them, and in the lines that Docker writes its name of now: the machine of
-        a snapshot may have been called otherwise.
-        """
-        found = {}
-        for path, content in self.content.items():
-            for before, after in zip(self.addresses, other.addresses, strict=False):
-                here, there = (
-                    re.search(rf"^{re.escape(address)}\t.+$", text, re.MULTILINE)
-                    for address, text in ((before, content), (after, other.content.get(path, "")))
-                )
-                if here and there:
-                    content = content.replace(here[0], there[0])  # noqa: PLW2901
-                content = re.sub(rf"(?<![\w.:]){re.escape(before)}(?![\w.:])", after, content)  # noqa: PLW2901
-            if content != other.content.get(path):
-                found[path] = content
-        return found
-
-    def as_text(self) -> str:
-        """Return a text that ``of_text`` reads."""
-        return json.dumps({"content": dict(self.content), "addresses": list(self.addresses)})
-
-    @classmethod
-    def of_text(cls, text: str) -> MountedFiles:
-        """Return what ``as_text`` wrote."""
-        found = json.loads(text)
-        return cls(found["content"], tuple(found["addresses"]))
 
 
 class Machine:
@@ -309,7 +269,7 @@ class Machine:
 
     def mounted_files(self) -> MountedFiles:
         """Return the files of the machine that Docker mounts into it and writes anew at each start."""
-        said = self.execute(["tail", "-n", "+1", "-v", *MOUNTED]).stdout.decode(errors="surrogateescape")
+        said = self.execute(["tail", "-n", "+1", "-v", *PATHS]).stdout.decode(errors="surrogateescape")
         parts = re.split(r"(?:^|\n)==> (\S+) <==\n", said)
         return MountedFiles(dict(zip(parts[1::2], parts[2::2], strict=True)), self.addresses())
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from labrig.ansible.events import Ended
 from labrig.ansible.reads import Reads
 from labrig.ansible.scenario import Scenario
-from labrig.engine.machines import MountedFiles
+from labrig.engine.mounted_files import MountedFiles
 from labrig.prove.allowed import Allowed
 from labrig.prove.archives import Archive
 from labrig.prove.verdict import Check, Finding, Ignored, PathName, Ran

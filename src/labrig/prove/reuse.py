@@ -25,7 +25,8 @@ from labrig.ansible.workspace import RECORDED
 from labrig.engine import ownership, sweep
 from labrig.engine.client import engine_errors
 from labrig.engine.images import look_up
-from labrig.engine.machines import Machine, MountedFiles
+from labrig.engine.machines import Machine
+from labrig.engine.mounted_files import MountedFiles
 from labrig.errors import EnvironmentFailed
 from labrig.prove import archives, outside, snapshots
 from labrig.prove.inputs import Change, Input, Trace, World, programs

@@ -22,7 +22,8 @@ from labrig.ansible.scenario import Scenario
 from labrig.engine import ownership
 from labrig.engine.client import engine_errors, is_full_disk
 from labrig.engine.images import look_up
-from labrig.engine.machines import Machine, MountedFiles, require_image
+from labrig.engine.machines import Machine, require_image
+from labrig.engine.mounted_files import MountedFiles
 from labrig.engine.ownership import Ownership
 from labrig.errors import EnvironmentFailed
 from labrig.prove import archives
