@@ -7,10 +7,11 @@ import textwrap
 import time
 
 import pytest
+from docker.errors import APIError
 
 from labrig.engine.client import connect
 from labrig.errors import UsageError
-from labrig.groups import collection, operations, standing
+from labrig.groups import collection, one_off, operations, standing
 from labrig.groups.choice import Choice
 from labrig.groups.context import FILE, Context
 from labrig.groups.images import NoImage
@@ -113,6 +114,22 @@ def test_services_start_in_order_and_hand_on_values_and_free_ports(group):
     assert group.run("app", "getent", "hosts", "db")[0] == 0, "it is reached by its name"
     assert json.loads((group.file.parent / FILE).read_text())["user_id"] == 42
     assert (group.file.parent / FILE).stat().st_mode & 0o077 == 0, "values are often passwords"
+
+
+def test_a_one_off_container_that_was_never_started_has_no_exit_code(client):
+    never, unknown, ended = (
+        client.containers.create("labrig/debian-12:latest", command) for command in ("true", "no-such-command", "false")
+    )
+    try:
+        with pytest.raises(APIError):
+            unknown.start()
+        ended.start()
+        ended.wait()
+        found = [one_off.exit_code(client, one.id) for one in (never, unknown, ended)]
+    finally:
+        for one in (never, unknown, ended):
+            one.remove(force=True)
+    assert found == [None, 127, 1]
 
 
 def test_named_volumes_are_the_groups_and_stay_until_they_are_to_go(group):
