@@ -40,6 +40,9 @@ TOO_YOUNG = 2_000_000_000
 # So many files have to be new or other ones before it is worth to tell them.
 WORTH_TELLING = 300
 
+# Of more files than these nothing is remembered: each takes 600 bytes here, and 70 on their way.
+FILES_LIMIT = 100_000
+
 # Another Python may write such data otherwise.
 WRITER = hashlib.sha256(sys.version.encode()).hexdigest()[:16]
 
@@ -103,6 +106,8 @@ class Memory:
             addressed: What ``addressed`` told; None for a file in which no address is replaced, whichever it is.
         """
         if self._mapped is None or status.st_ino in self._mapped or status.st_ctime_ns > self._young:
+            return
+        if len(self._now) >= FILES_LIMIT:
             return
         self._now[path] = (_mark(status), packaged, addressed, dict(value))
         self._new += 1
