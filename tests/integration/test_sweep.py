@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import docker
 import pytest
 
+from labrig import clock
 from labrig.engine import ownership, sweep
 from labrig.engine.client import connect
 from labrig.engine.machines import Machine, MachineSpec
@@ -40,9 +41,13 @@ def names(things: list[sweep.Owned]) -> set[str]:
 
 
 def test_a_machine_of_a_dead_run_is_swept(client: docker.DockerClient, run: str) -> None:
-    made = machine(client, run)
-    assert made.container in names(sweep.orphans(client))
-    assert made.container in names(sweep.sweep(client))
+    with ownership.RunLock(run):
+        made = machine(client, run)
+    # Other tests begin runs at the same time, and whoever does so sweeps: one of them may be first.
+    sweep.sweep(client)
+    until = clock.monotonic() + 10
+    while made.container in names(sweep.find(client)) and clock.monotonic() < until:
+        clock.sleep(0.1)
     assert made.container not in names(sweep.find(client))
 
 
@@ -69,9 +74,9 @@ def test_what_others_make_of_labrigs_images_is_theirs(client: docker.DockerClien
 
 
 def test_an_image_that_is_in_use_stays(client: docker.DockerClient, run: str) -> None:
-    made = machine(client, run)
     labels = ownership.labels(kind="snapshot", project="test", expires=None)
-    made.commit("labrig/snapshot", f"test-{run}", labels)
+    with ownership.RunLock(run):
+        machine(client, run).commit("labrig/snapshot", f"test-{run}", labels)
     user = client.containers.create(f"labrig/snapshot:test-{run}", command=["/bin/true"])
     try:
         (thing,) = [one for one in sweep.find(client) if one.name == f"labrig/snapshot:test-{run}"]
