@@ -64,8 +64,11 @@ def engine_errors(doing: str) -> Iterator[None]:
         raise
     except APIError as error:
         said = str(error.explanation or error).strip()
-        hint = "free some disk space: `labrig clean` and `docker system df` help" if is_full_disk(said) else ""
-        raise EnvironmentFailed(f"Docker refused to {doing}: {said}", hint=hint) from error
+        refused = f"Docker refused to {doing}: {said}"
+        if is_full_disk(said):
+            hint = "free some disk space: `labrig clean` and `docker system df` help"
+            raise EnvironmentFailed(f"a disk is full: {refused}", hint=hint) from error
+        raise EnvironmentFailed(refused) from error
     except (DockerException, requests.RequestException, OSError) as error:
         raise EnvironmentFailed(
             f"the Docker Engine was lost while trying to {doing}: {_first_line(error)}", hint=START_ENGINE
