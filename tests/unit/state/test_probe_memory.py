@@ -1,6 +1,5 @@
 """What a capture remembers of files for the next one; real machines are in tests/integration/test_state_memory.py."""
 
-import time
 from dataclasses import dataclass
 
 import pytest
@@ -56,9 +55,16 @@ def test_what_has_changed_in_any_way_is_read_again(path, status, packaged):
     assert next_one(remembering(Status())).recall(path, status, packaged) is None
 
 
-@pytest.mark.parametrize("status", [Status(st_ctime_ns=time.time_ns()), Status(st_ino=13)], ids=["young", "mapped"])
-def test_what_may_change_without_a_trace_is_not_remembered(status):
-    assert next_one(remembering(status)).recall(b"/a", status, None) is None
+def test_what_was_written_just_before_is_not_remembered(monkeypatch):
+    monkeypatch.setattr(memory.time, "time_ns", lambda: LONG_AGO + memory.TOO_YOUNG - 1)
+    assert next_one(remembering(Status())).recall(b"/a", Status(), None) is None
+    monkeypatch.setattr(memory.time, "time_ns", lambda: LONG_AGO + memory.TOO_YOUNG)
+    assert next_one(remembering(Status())).recall(b"/a", Status(), None) == FOUND
+
+
+def test_what_a_process_may_write_through_its_memory_is_not_remembered():
+    mapped = Status(st_ino=13)
+    assert next_one(remembering(mapped)).recall(b"/a", mapped, None) is None
 
 
 def test_where_a_process_cannot_be_asked_nothing_is_remembered(monkeypatch):
