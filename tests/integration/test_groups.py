@@ -549,7 +549,8 @@ def test_a_build_that_fails_leaves_all_running_and_says_its_last_lines(group):
     a_build(group, "RUN echo one > /version")
     group.start()
     before = {name: one.id for name, one in group.standing().items()}
-    a_build(group, "RUN echo no such header; exit 4")
+    a_build(group, "RUN echo no such header; exit 44")
     with pytest.raises(NoImage, match="no such header"):
         operations.reload(group.client, group.load(), "built", timeout=20)
     assert {name: one.id for name, one in group.standing().items() if one.status == "running"} == before
+    assert group.client.containers.list(all=True, filters={"exited": "44"}) == []

@@ -133,7 +133,8 @@ def _docker_build(build: Build, name: str, labels: dict[str, str]) -> None:
     file = folder / build.dockerfile
     if not file.is_file():
         raise NoImage(f"field 'dockerfile': there is no file {file}")
-    command = ["docker", "build", "--tag", name, "--file", str(file)]
+    # A build that fails is to leave no container either.
+    command = ["docker", "build", "--force-rm", "--tag", name, "--file", str(file)]
     command += [part for key, value in labels.items() for part in ("--label", f"{key}={value}")]
     command += [part for key, value in build.args.items() for part in ("--build-arg", f"{key}={value}")]
     command += ["--target", build.target] if build.target else []
