@@ -186,6 +186,7 @@ def _time(value: timedelta | None) -> str:
 
 # Options whose values a person writes, or may see, otherwise than they are kept.
 _WORDS: Mapping[str, Callable[[Any], Any]] = {
+    "host": lambda value: value[0] if len(value) == 1 else list(value),
     "memory": lambda value: value.human_readable(),
     "users": lambda value: dict.fromkeys(value, "(set)"),
     "expires": _time,

@@ -58,10 +58,17 @@ def _variables(value: Any) -> Any:
     return found
 
 
-def _host(text: str) -> str:
-    if not _HOST.fullmatch(text):
-        raise ValueError(f"expected a host, user@host or a name of ssh's configuration, found {text!r}")
-    return text
+def _hosts(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _checked_hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"expected a host, user@host or a name of ssh's configuration, found {host!r}")
+        if hosts.count(host) > 1:
+            raise ValueError(f"{host} is named twice")
+    return hosts
 
 
 def _slug(text: str) -> str:
@@ -121,6 +128,7 @@ def _hash(text: str) -> str:
 Duration = Annotated[timedelta, BeforeValidator(_time)]
 DurationOrNever = Annotated[timedelta | None, BeforeValidator(_time_or_never)]
 Variables = Annotated[dict[str, str], BeforeValidator(_variables)]
+Hosts = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_hosts), AfterValidator(_checked_hosts)]
 Path = Annotated[str, AfterValidator(_path)]
 Slug = Annotated[str, AfterValidator(_slug)]
 Image = Annotated[str, AfterValidator(_image)]
@@ -220,7 +228,7 @@ class Settings(Section):
     """All options.
 
     Attributes:
-        host: The lab host, for ssh.
+        host: The lab host, for ssh; or several, of which each experiment is on one.
         domain: The domain below which all experiments are; a wildcard record leads to the host.
         app: The application.
         repository: The URL of its git repository, as the lab host reaches it.
@@ -244,7 +252,7 @@ class Settings(Section):
         secrets: Public SSH keys that ``labrig experiment encrypt`` seals to.
     """
 
-    host: Annotated[str, AfterValidator(_host)]
+    host: Hosts
     domain: Annotated[str, AfterValidator(naming.checked_domain)]
     app: Slug
     repository: Annotated[str, Field(min_length=1), AfterValidator(_repository)]

@@ -69,9 +69,14 @@ def refused(folder: Path, text: str, name: str = "labrig.yml") -> str:
 
 def test_four_options_are_enough(tmp_path: Path) -> None:
     found = read(tmp_path, LEAST)
-    assert (found.host, found.domain, found.app) == ("lab", "lab.example", "shop")
+    assert (found.host, found.domain, found.app) == (("lab",), "lab.example", "shop")
     assert (found.expires, found.sleeps, found.ssh_config) == (timedelta(days=7), None, True)
     assert (found.limits.memory, found.limits.cpus, found.limits.processes) == (2**30, 1.0, 512)
+
+
+def test_there_may_be_several_lab_hosts(tmp_path: Path) -> None:
+    found = read(tmp_path, LEAST.replace("host: lab", "host: [lab1, labrig@lab2]"))
+    assert found.host == ("lab1", "labrig@lab2")
 
 
 def test_a_proof_does_not_mind_the_section(tmp_path: Path) -> None:
@@ -98,7 +103,7 @@ def test_files_without_a_section_are_passed_over(tmp_path: Path) -> None:
 def test_every_option_of_labtest_has_its_meaning(tmp_path: Path) -> None:
     found = read(tmp_path, json.dumps({"labtest": LABTEST}), ".labtest.yml")
     assert found.model_dump(exclude_defaults=True) == {
-        "host": "lab-alias",
+        "host": ("lab-alias",),
         "domain": "test.example.com",
         "app": "shop",
         "build_command": "make dist",
@@ -182,6 +187,9 @@ def test_all_that_is_wrong_is_said_at_once_with_its_line(tmp_path: Path) -> None
     [
         ("host: -oProxyCommand=x", "expected a host, user@host or a name of ssh's configuration"),
         ("host: 'lab; reboot'", "expected a host"),
+        ("host: [lab1, -oProxyCommand=x]", "expected a host, user@host or a name of ssh's configuration"),
+        ("host: [lab1, lab2, lab1]", "lab1 is named twice"),
+        ("host: []", "at least 1 item"),
         ("domain: 'a b'", "expected a domain such as lab.example.com"),
         ("app: My Shop", "the name 'My Shop' cannot be part of a host name"),
         ("repository: --upload-pack=x", "expected the URL of a git repository"),
