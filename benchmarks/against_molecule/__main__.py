@@ -42,9 +42,12 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=5, help="counted runs of each column [default: 5]")
     parser.add_argument("--no-warm-up", action="store_true", help="count the first turn as well")
     parser.add_argument("--results", type=Path, default=RESULTS, help=f"where runs are kept [default: {RESULTS.name}]")
-    parser.add_argument("--chart", type=Path, default=CHART, help="where the chart is drawn [default: docs/]")
+    parser.add_argument("--chart", type=Path, default=CHART, help=f"its file [default: docs/{CHART.name}]")
     parser.add_argument("--draw", action="store_true", help="measure nothing; draw what is kept")
     asked = parser.parse_args()
+    # Said before hours are spent.
+    if asked.chart.is_dir():
+        parser.error(f"--chart {asked.chart} is a folder; name a file such as {asked.chart / CHART.name}")
     found = results.read(asked.results)
     if not asked.draw:
         print(f"{platform.platform()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")

@@ -266,6 +266,38 @@ def test_ctrl_c_stops_what_was_started_and_nothing_else(labrig: Callable[..., Do
     assert "cancelled" in said
 
 
+HELD_UP = """
+import pathlib
+
+class Database(Sleeper):
+    name = "db"
+
+    def ping(self):
+        pathlib.Path("asked").touch()
+        return pathlib.Path("go-on").exists()
+"""
+
+
+def test_two_starts_at_once_take_turns(folder: Path) -> None:
+    write(folder, HELD_UP)
+
+    def start() -> subprocess.Popen[str]:
+        words = [sys.executable, "-m", "labrig", "group", "-f", "group.py", "start"]
+        return subprocess.Popen(words, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True)
+
+    with start() as first:
+        until((folder / "asked").exists)
+        with start() as second:
+            assert second.stderr is not None
+            assert "db  waiting: another labrig is at work on this group" in second.stderr.readline()
+            (folder / "go-on").touch()
+            _, of_second = second.communicate(timeout=60)
+        _, of_first = first.communicate(timeout=60)
+    assert (first.returncode, second.returncode) == (0, 0), of_first + of_second
+    assert "was running" in of_second
+    assert of_group(folder) == {"db"}
+
+
 class Relay:
     """A way to the engine that can be cut."""
 

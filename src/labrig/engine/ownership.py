@@ -12,7 +12,7 @@ import getpass
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -195,13 +195,22 @@ def forget(run: str) -> None:
 
 
 @contextlib.contextmanager
-def turn(name: str) -> Iterator[None]:
-    """Let one process of this user at a time do something; the others wait for their turn."""
+def turn(name: str, *, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Let one process of this user at a time do something; the others wait for their turn.
+
+    Args:
+        name: What is done; no two things have one name.
+        on_wait: Called each time that another process has to be waited for.
+    """
     path = run_path(name)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     while True:
         with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                on_wait()
+                fcntl.flock(file, fcntl.LOCK_EX)
             # Whoever had it before may have removed the file: then others hold another one of that name.
             if not _is_at(path, file.fileno()):
                 continue

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 
 from docker import DockerClient
 from docker.errors import APIError
 
 from labrig.engine import networks as engine_networks
+from labrig.engine import ownership
 from labrig.engine.client import engine_errors
 from labrig.errors import UsageError
 from labrig.groups import choice as choosing
@@ -49,7 +51,8 @@ def start(
         EnvironmentFailed: No engine answers.
     """
     chosen = choosing.to_start(collection.dependencies, choice)
-    outcome = _start(client, collection, chosen, timeout, network_name, listener)
+    with _turn(collection, chosen, listener):
+        outcome = _start(client, collection, chosen, timeout, network_name, listener)
     return _after(outcome, collection, outcome.names("up", "done"), "on_start_services")
 
 
@@ -76,17 +79,18 @@ def stop(
         raise UsageError("volumes go with the whole group only", hint="add --remove, and name no services")
     # The group's networks are found by their labels, whatever they are called.
     del network_name
-    Context.load_from(collection.directory)
-    outcome = _stop(client, collection, choice, timeout, listener, remove=remove)
-    if remove and choice == EVERYTHING and not outcome.interrupted and not outcome.failed:
-        networks.remove(client, standing.identity(collection))
-        if volumes:
-            _remove_volumes(client, collection)
-        # A list of all images takes an engine with many of them a while.
-        if any(one.define(None).build for one in collection.services.values()):
-            _remove_images(client, collection)
-        Context.remove_file(collection.directory)
-        Context.clear()
+    with _turn(collection, choosing.to_stop(collection.dependencies, choice), listener):
+        Context.load_from(collection.directory)
+        outcome = _stop(client, collection, choice, timeout, listener, remove=remove)
+        if remove and choice == EVERYTHING and not outcome.interrupted and not outcome.failed:
+            networks.remove(client, standing.identity(collection))
+            if volumes:
+                _remove_volumes(client, collection)
+            # A list of all images takes an engine with many of them a while.
+            if any(one.define(None).build for one in collection.services.values()):
+                _remove_images(client, collection)
+            Context.remove_file(collection.directory)
+            Context.clear()
     return _after(outcome, collection, outcome.names("stopped", "removed"), "on_stop_services")
 
 
@@ -126,17 +130,18 @@ def reload(
             f"{collection.file}: service {service!r} cannot be built: field 'build_from' is not set",
             hint="name the folder of its Dockerfile in `build_from`",
         )
-    listener(Progress(service, "building"))
-    images = Images(client, standing.identity(collection))
-    images.build(definition)
-    upward = choosing.dependants(collection.dependencies)
-    runs = {name for name, one in standing.standing(client, collection).items() if one.status == "running"}
-    again = [name for name in choosing.reach([service], upward) if name == service or name in runs]
-    stopped = _stop(client, collection, Choice(again, alone=True), STOP_SECONDS, listener, remove=remove)
-    if stopped.interrupted or stopped.failed:
-        return stopped
-    chosen = choosing.to_start(collection.dependencies, Choice(again))
-    outcome = _start(client, collection, chosen, timeout, network_name, listener, images)
+    with _turn(collection, [service], listener):
+        listener(Progress(service, "building"))
+        images = Images(client, standing.identity(collection))
+        images.build(definition)
+        upward = choosing.dependants(collection.dependencies)
+        runs = {name for name, one in standing.standing(client, collection).items() if one.status == "running"}
+        again = [name for name in choosing.reach([service], upward) if name == service or name in runs]
+        stopped = _stop(client, collection, Choice(again, alone=True), STOP_SECONDS, listener, remove=remove)
+        if stopped.interrupted or stopped.failed:
+            return stopped
+        chosen = choosing.to_start(collection.dependencies, Choice(again))
+        outcome = _start(client, collection, chosen, timeout, network_name, listener, images)
     if not outcome.interrupted and service not in outcome.failed:
         return _after(outcome, collection, service, "on_reload_service")
     return outcome
@@ -153,12 +158,26 @@ def restart(
 ) -> Outcome:
     """Stop services, dependants first, and start them again; what differs from its definition is recreated."""
     again = choosing.to_stop(collection.dependencies, choice)
-    stopped = _stop(client, collection, choice, STOP_SECONDS, listener, remove=False)
-    if stopped.interrupted or stopped.failed:
-        return stopped
-    chosen = choosing.to_start(collection.dependencies, Choice(again, alone=choice.alone))
-    outcome = _start(client, collection, chosen, timeout, network_name, listener)
+    with _turn(collection, again, listener):
+        stopped = _stop(client, collection, choice, STOP_SECONDS, listener, remove=False)
+        if stopped.interrupted or stopped.failed:
+            return stopped
+        chosen = choosing.to_start(collection.dependencies, Choice(again, alone=choice.alone))
+        outcome = _start(client, collection, chosen, timeout, network_name, listener)
     return _after(outcome, collection, outcome.names("up", "done"), "on_start_services")
+
+
+def _turn(collection: Collection, chosen: Iterable[str], listener: Listener) -> contextlib.AbstractContextManager[None]:
+    """Let one process at a time work on a group; what another one has made is then found, not met half made.
+
+    The group's own hooks are left out: they may well work on the group by another process.
+    """
+
+    def on_wait() -> None:
+        for name in chosen:
+            listener(Progress(name, "waiting", "another labrig is at work on this group"))
+
+    return ownership.turn(f"group-{standing.identity(collection).id}", on_wait=on_wait)
 
 
 def _start(

@@ -101,6 +101,8 @@ class Stopping:
                     self._removing.add(one.service)
                 in_background(one.service, functools.partial(self._carry_out, one.service))
             else:
+                # There was nothing to do, and it is as it was asked to be.
+                self._works[one.service].phase = "removed" if self._remove else "stopped"
                 self._events.put(Stopped(one.service))
 
     def _carry_out(self, name: str) -> None:
