@@ -226,23 +226,6 @@ def test_a_file_is_there_as_a_whole_or_not_at_all_and_for_its_owner_alone(tmp_pa
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_lock_is_held_while_its_input_is_open_and_tells_its_holder(tmp_path: Path) -> None:
-    found = command.locked(Names("shop", "login"), "anna@desk since 12:00")
-    argv = [word.replace("/run/lock/labrig", str(tmp_path)) for word in found.argv]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdin is not None
-        assert holder.stdout is not None
-        holder.stdin.write(found.stdin)
-        holder.stdin.flush()
-        assert holder.stdout.readline() == found.stdin
-        other = subprocess.run(argv, input="ben@desk\n", text=True, check=False, capture_output=True)
-        assert other.returncode == command.LOCKED
-        holder_file = command.holder_file(Names("shop", "login")).replace("/run/lock/labrig", str(tmp_path))
-        assert Path(holder_file).read_text() == found.stdin
-        holder.stdin.close()
-    assert subprocess.run(argv, input="ben@desk\n", text=True, check=False, capture_output=True).returncode == 0
-
-
 def test_an_image_is_built_of_the_work_tree_with_what_the_experiment_is() -> None:
     at = deployment()
     plain = replace(at, settings=at.settings.model_copy(update={"container_build_command": ""}))

@@ -1,0 +1,5 @@
+"""What Python starts."""
+
+from labrig.experiments.host.main import main
+
+raise SystemExit(main())
