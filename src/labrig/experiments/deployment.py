@@ -6,14 +6,18 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from labrig.experiments.addresses import Addresses
 from labrig.experiments.environment import Identity
 from labrig.experiments.naming import Names
 from labrig.experiments.record import Record
 from labrig.experiments.services import Credentials
-from labrig.experiments.settings import ServiceSettings, Settings
 from labrig.experiments.wanting import server_of_others
+
+if TYPE_CHECKING:
+    # A lab host has no pydantic.
+    from labrig.experiments.settings import ServiceSettings, Settings
 
 
 @dataclass(frozen=True)

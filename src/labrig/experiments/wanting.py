@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labrig.experiments.environment import Identity
 from labrig.experiments.naming import Names, shared_server
 from labrig.experiments.services import PROVIDERS, Shape
-from labrig.experiments.settings import ServiceSettings, Settings
 from labrig.experiments.standing import Wanted, WantedService
+
+if TYPE_CHECKING:
+    # A lab host has no pydantic.
+    from labrig.experiments.settings import ServiceSettings, Settings
 
 LENGTH = 12
 

@@ -16,7 +16,6 @@ from labrig.experiments.command import Command
 from labrig.experiments.commands import commands
 from labrig.experiments.deployment import Deployment, ServiceDeployment
 from labrig.experiments.environment import Identity, Masked
-from labrig.experiments.naming import Names
 from labrig.experiments.record import Record
 from labrig.experiments.services import Credentials
 from labrig.experiments.settings import Health, Settings
