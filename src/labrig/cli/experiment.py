@@ -18,9 +18,9 @@ from labrig import yaml_file
 from labrig.cli.console import out, words, write_json
 from labrig.cli.options import project_option
 from labrig.errors import EnvironmentFailed, UsageError
-from labrig.experiments import configuration, naming, secrets, template, wanting
-from labrig.experiments.secrets import Age, PublicKey
-from labrig.experiments.settings import Settings
+from labrig.experiments import configuration, naming, sealing, secrets, template, wanting
+from labrig.experiments.secrets import PublicKey
+from labrig.experiments.settings import SecretsSettings, Settings
 from labrig.project_file import FILE
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60}
@@ -104,11 +104,10 @@ def encrypt(*, project: Path, name: str | None, keys: tuple[str, ...]) -> None:
     """Seal a value, and print what stands for it in the settings: `ENC[...]`, or `NAME=ENC[...]`.
 
     The value is read from standard input, or asked for where that is a terminal; never from an argument, which others
-    on this machine could see. It is sealed to the SSH keys that are listed under `secrets`.
+    on this machine could see. It is sealed as `secrets` says: to SSH keys, or with ansible-vault, HashiCorp Vault, KMS.
     """
     named = tuple(key for one in keys for key in _keys(one))
-    listed = () if keys and not _has_settings(project) else configuration.read(project)[1].secrets
-    sealer = Age(recipients=(*listed, *named))
+    sealer = _sealer(project, named)
     if sys.stdin.isatty():
         value = str(click.prompt("value", hide_input=True, confirmation_prompt=True, err=True))
     else:
@@ -118,8 +117,21 @@ def encrypt(*, project: Path, name: str | None, keys: tuple[str, ...]) -> None:
         raise UsageError("there is no value to seal: standard input is empty")
     text = secrets.wrapped(sealer.seal(value.encode()))
     click.echo(f"{name}={text}" if name else text)
-    for one in sealer.recipients:
+    for one in sealer.openers:
         words.print(f"can be opened by {one}", markup=False)
+
+
+def _sealer(project: Path, named: tuple[PublicKey, ...]) -> sealing.Sealing:
+    """Return what seals for a project, and to further keys; without settings, to those alone."""
+    folder, chosen = project, SecretsSettings()
+    if not named or _has_settings(project):
+        source, settings = configuration.read(project)
+        folder, chosen = source.path.parent, settings.secrets
+    if named:
+        if chosen.provider != secrets.AGE:
+            raise UsageError(f"--to is for age, and experiment.secrets names {chosen.provider}")
+        chosen = chosen.model_copy(update={"keys": (*chosen.keys, *named)})
+    return sealing.provider(chosen, home=Path.home(), folder=folder)
 
 
 def _has_settings(project: Path) -> bool:
@@ -161,13 +173,14 @@ def _called(settings: Settings, branch: str, name: str | None) -> dict[str, Any]
 def _sealed(source: configuration.Source, settings: Settings) -> dict[str, list[str]]:
     """Return who can open each variable that is sealed."""
     found = {}
+    sealer = sealing.provider(settings.secrets, home=Path.home(), folder=source.path.parent)
     places = {"environment": settings.environment}
     places |= {f"services.{name}.environment": one.environment for name, one in settings.services.items()}
     for place, variables in places.items():
         for name, text in variables.items():
             for part in secrets.sealed_parts(text):
                 try:
-                    found[f"{place}.{name}"] = secrets.openers(part, settings.secrets)
+                    found[f"{place}.{name}"] = sealing.openers(part, sealer, settings.secrets)
                 except ValueError as error:
                     where = f"{source.path}:{source.line(source.own_way((*place.split('.'), name)))}"
                     raise UsageError(
@@ -189,6 +202,7 @@ _WORDS: Mapping[str, Callable[[Any], Any]] = {
     "host": lambda value: value[0] if len(value) == 1 else list(value),
     "memory": lambda value: value.human_readable(),
     "users": lambda value: dict.fromkeys(value, "(set)"),
+    "secrets": lambda value: {name: _shown(getattr(value, name)) for name in value.options},
     "expires": _time,
     "sleeps": _time,
 }

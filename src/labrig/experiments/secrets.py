@@ -1,6 +1,6 @@
-"""Secrets in a configuration, ``ENC[...]``: sealed to SSH keys, opened with one of them, and whose they are.
+"""Secrets in a configuration, ``ENC[...]``: what they are, and age, which seals them to SSH keys.
 
-A sealed text names the keys that open it by the first bytes of their hashes, so it can be told whose key is needed.
+What age sealed names the keys that open it by the first bytes of their hashes, so it can be told whose key is needed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import pyrage
 
@@ -24,20 +24,36 @@ _TAGS = {"ssh-ed25519", "ssh-rsa"}
 _END_OF_HEADER = b"\n---"
 _LONGEST_HEADER = 64 * 1024
 KINDS = "ssh-ed25519 or ssh-rsa"
+AGE: Final = "age"
+ANSIBLE_VAULT: Final = "ansible-vault"
+VAULT: Final = "vault"
+KMS: Final = "kms"
+# What a sealed value of each provider begins with; those of KMS have no mark.
+_MARKS = {b"age-encryption.org/": AGE, b"$ANSIBLE_VAULT;": ANSIBLE_VAULT, b"vault:": VAULT}
 
 
 class Provider(Protocol):
     """What seals secrets and opens them; its errors never hold a value."""
 
     def seal(self, value: bytes) -> bytes:
-        """Return the sealed value."""
+        """Return the sealed value.
+
+        Raises:
+            UsageError: What it is sealed with is missing or refused.
+            EnvironmentFailed: The server that seals does not answer.
+        """
 
     def open(self, sealed: bytes) -> bytes:
         """Return the value.
 
         Raises:
             UsageError: It cannot be opened here; the message tells what could open it.
+            EnvironmentFailed: The server that opens does not answer.
         """
+
+    @property
+    def openers(self) -> tuple[str, ...]:
+        """Who opens what is sealed from now on, for people."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +114,11 @@ class Age:
 
     recipients: tuple[PublicKey, ...] = ()
     identities: tuple[Path, ...] = ()
+
+    @property
+    def openers(self) -> tuple[str, ...]:
+        """The keys that are sealed to."""
+        return tuple(str(one) for one in self.recipients)
 
     def seal(self, value: bytes) -> bytes:
         """Return the sealed value.
@@ -164,6 +185,15 @@ def openers(sealed: bytes, known: Iterable[PublicKey]) -> list[str]:
         elif kind in {"X25519", "scrypt"}:
             found.append({"X25519": "a native age key", "scrypt": "a passphrase"}[kind])
     return found
+
+
+def sealed_with(sealed: bytes) -> str | None:
+    """Return the provider whose mark a sealed value bears; None where it bears none, as those of KMS.
+
+    >>> sealed_with(b"$ANSIBLE_VAULT;1.1;AES256")
+    'ansible-vault'
+    """
+    return next((provider for mark, provider in _MARKS.items() if sealed.startswith(mark)), None)
 
 
 def wrapped(sealed: bytes) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
 
 from labrig.errors import UsageError
 from labrig.experiments import accounts, environment, naming
-from labrig.experiments.secrets import PublicKey, sealed_parts
+from labrig.experiments.secrets import AGE, ANSIBLE_VAULT, KMS, VAULT, PublicKey, sealed_parts
 from labrig.experiments.services import PROVIDERS, Provision
 from labrig.project_file import duration, nearest
 
@@ -113,6 +114,11 @@ def _image(text: str) -> str:
     if not _IMAGE.fullmatch(text):
         raise ValueError(f"expected the name of an image, found {text!r}")
     return text
+
+
+def _secrets(value: Any) -> Any:
+    """Return the mapping for a bare list of keys, which is age's."""
+    return {"keys": value} if isinstance(value, list | tuple) else value
 
 
 def _key(value: Any) -> Any:
@@ -224,6 +230,58 @@ class Tls(Section):
     key: Annotated[str, AfterValidator(_plain_path)]
 
 
+# What each provider of secrets can be told besides ``provider``.
+SECRETS_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    AGE: ("keys",),
+    ANSIBLE_VAULT: ("password_file", "vault_id"),
+    VAULT: ("key", "address", "mount", "namespace"),
+    KMS: ("key", "region", "endpoint"),
+}
+
+
+class SecretsSettings(Section):
+    """What seals secrets and opens them.
+
+    Attributes:
+        provider: A name of ``SECRETS_OPTIONS``.
+        keys: Of age: public SSH keys that are sealed to.
+        password_file: Of ansible-vault: the file of the password, or a program that prints it [Ansible's own settings].
+        vault_id: Of ansible-vault: the name of the password.
+        key: Of vault and kms: the key, by its name or id.
+        address: Of vault: the server's URL [$VAULT_ADDR].
+        mount: Of vault: where its transit engine is.
+        namespace: Of vault: its namespace [$VAULT_NAMESPACE].
+        region: Of kms: its region [as AWS's own tools know it].
+        endpoint: Of kms: the URL of a server that stands for it.
+    """
+
+    provider: Literal["age", "ansible-vault", "vault", "kms"] = "age"
+    keys: tuple[Annotated[PublicKey, BeforeValidator(_key)], ...] = ()
+    password_file: str = ""
+    vault_id: Annotated[str, Field(pattern=r"^[^;\s]*$")] = ""
+    key: str = ""
+    address: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    mount: Annotated[str, Field(min_length=1)] = "transit"
+    namespace: str = ""
+    region: str = ""
+    endpoint: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that mean something to the provider."""
+        return ("provider", *SECRETS_OPTIONS[self.provider])
+
+    @model_validator(mode="after")
+    def _fits(self) -> SecretsSettings:
+        own = SECRETS_OPTIONS[self.provider]
+        foreign = sorted(self.model_fields_set - set(self.options))
+        if foreign:
+            raise ValueError(f"{foreign[0]} is no option of {self.provider}: it has {', '.join(own)}")
+        if "key" in own and not self.key:
+            raise ValueError(f"{self.provider} needs key: the name of the key that seals")
+        return self
+
+
 class Settings(Section):
     """All options.
 
@@ -249,7 +307,7 @@ class Settings(Section):
         sleeps: After how long without a request it sleeps; None is never.
         tls: HTTPS.
         users: Who may look, for basic authentication: hashes of passwords by name; empty is everybody.
-        secrets: Public SSH keys that ``labrig experiment encrypt`` seals to.
+        secrets: What seals secrets; a list of public SSH keys is age's.
     """
 
     host: Hosts
@@ -275,7 +333,7 @@ class Settings(Section):
     users: dict[Annotated[str, Field(pattern=r"^[^:\s]+$")], Annotated[str, AfterValidator(_hash)]] = Field(
         default_factory=dict, repr=False
     )
-    secrets: tuple[Annotated[PublicKey, BeforeValidator(_key)], ...] = ()
+    secrets: Annotated[SecretsSettings, BeforeValidator(_secrets)] = SecretsSettings()
 
     @model_validator(mode="after")
     def _fits(self) -> Settings:

@@ -29,7 +29,8 @@ experiment:
   # what `labrig experiment encrypt` prints is opened when it is deployed.
   # environment:
   #   PUBLIC_URL: https://$VIRTUAL_HOST/
-  # Who can open what is sealed: public SSH keys, the lab host's and those of developers.
+  # Who can open what is sealed: public SSH keys, the lab host's and those of developers; or another provider:
+  # ansible-vault, HashiCorp Vault, AWS KMS.
   # secrets:
   #   - ssh-ed25519 AAAA... root@lab
 

@@ -9,7 +9,7 @@ import pytest
 
 from labrig.experiments import environment, labtest
 from labrig.experiments.services import PROVIDERS
-from labrig.experiments.settings import Health, Limits, ServiceSettings, Settings, Tls
+from labrig.experiments.settings import SECRETS_OPTIONS, Health, Limits, SecretsSettings, ServiceSettings, Settings, Tls
 
 PAGE = (Path(__file__).parents[3] / "docs" / "experiments.md").read_text()
 
@@ -24,6 +24,7 @@ def chapter(title: str) -> str:
     ("title", "names"),
     [
         ("Settings", [*Settings.model_fields, *Limits.model_fields, *Health.model_fields, *Tls.model_fields]),
+        ("Secrets", [*SecretsSettings.model_fields, *SECRETS_OPTIONS]),
         ("Services", [*ServiceSettings.model_fields, *PROVIDERS]),
         ("Variables", environment.VARIABLES),
         (
