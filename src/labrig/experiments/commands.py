@@ -8,11 +8,12 @@ back where nginx refuses it, and return when no process of nginx works by the ol
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import singledispatch
 
 from labrig.experiments import accounts, environment, steps
 from labrig.experiments.command import Command, written
-from labrig.experiments.deployment import Deployment, ServiceDeployment, label_options, mount
+from labrig.experiments.deployment import Deployed, Deployment, ServiceDeployment, label_options, mount
 from labrig.experiments.edge import VirtualHost
 from labrig.experiments.naming import FILLING, RECORD, SERVICE, SLOT, VERSION, shared_server, unit
 from labrig.experiments.services import PROVIDERS, credentials
@@ -22,10 +23,10 @@ _SUDO = ("sudo", "--non-interactive")
 
 
 @singledispatch
-def commands(step: Step, at: Deployment) -> tuple[Command, ...]:
+def commands(step: Step, at: Deployed) -> tuple[Command, ...]:
     """Return the commands of a step.
 
-    Those of ``AwaitService`` and ``AwaitHealthy`` ask once: 0 is yes.
+    Those of ``AwaitService`` and ``AwaitHealthy`` ask once: 0 is yes. What makes something needs a ``Deployment``.
     """
     raise NotImplementedError(step)  # no step is left out: a test holds it
 
@@ -148,7 +149,7 @@ def _server_made(name: str, service: ServiceDeployment, at: Deployment) -> tuple
 
 
 @commands.register
-def _(step: steps.StartService, at: Deployment) -> tuple[Command, ...]:
+def _(step: steps.StartService, at: Deployed) -> tuple[Command, ...]:
     return (_enabled(at.names.service(step.service)),)
 
 
@@ -160,7 +161,7 @@ def _(step: steps.AwaitService, at: Deployment) -> tuple[Command, ...]:
 
 
 @commands.register
-def _(step: steps.RemoveServer, at: Deployment) -> tuple[Command, ...]:
+def _(step: steps.RemoveServer, at: Deployed) -> tuple[Command, ...]:
     if step.provision == "independent":
         return _container_removed(at.names.service(step.service))
     told: tuple[Command, ...] = ()
@@ -175,7 +176,7 @@ def _(step: steps.RemoveServer, at: Deployment) -> tuple[Command, ...]:
 
 
 @commands.register
-def _(step: steps.RemoveData, at: Deployment) -> tuple[Command, ...]:
+def _(step: steps.RemoveData, at: Deployed) -> tuple[Command, ...]:
     own = Command(("rm", "--force", at.names.hooked(step.service), at.names.service_environment(step.service)))
     if step.provision == "shared":
         statements = accounts.KINDS[step.kind].drop(credentials(at.names, "").user)
@@ -188,9 +189,9 @@ def _(step: steps.RemoveData, at: Deployment) -> tuple[Command, ...]:
 
 
 @commands.register
-def _(step: steps.RunHook, at: Deployment) -> tuple[Command, ...]:
-    service = at.services[step.service].settings
-    text = service.on_create if step.moment == "create" else service.on_delete
+def _(step: steps.RunHook, at: Deployed) -> tuple[Command, ...]:
+    kept = at.kept
+    text = (kept.on_create if step.moment == "create" else kept.on_delete)[step.service]
     done = written(at.names.hooked(step.service), "yes\n") if step.moment == "create" else ()
     return (*_job(at, at.names.hook, step.build, step.version, text), *done)
 
@@ -224,71 +225,72 @@ def _(step: steps.CreateContainer, at: Deployment) -> tuple[Command, ...]:
 
 
 @commands.register
-def _(step: steps.StartContainer, at: Deployment) -> tuple[Command, ...]:
+def _(step: steps.StartContainer, at: Deployed) -> tuple[Command, ...]:
     return (_enabled(at.names.container(step.version)),)
 
 
 @commands.register
-def _(step: steps.AwaitHealthy, at: Deployment) -> tuple[Command, ...]:
-    health = at.settings.health
+def _(step: steps.AwaitHealthy, at: Deployed) -> tuple[Command, ...]:
+    health = at.kept.health
     if health.command:
         return (Command(("docker", "exec", at.names.container(step.version), "sh", "-c", health.command)),)
     asked = ("curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "--max-time", "5", "--globoff")
-    url = f"http://{at.addresses.slot(step.slot)}:{at.settings.port}{health.path}"
-    return (Command((*asked, "--header", f"Host: {at.identity.virtual_host}", "--", url)),)
+    url = f"http://{at.addresses.slot(step.slot)}:{at.kept.port}{health.path}"
+    return (Command((*asked, "--header", f"Host: {at.kept.host}", "--", url)),)
 
 
 @commands.register
-def _(step: steps.Route, at: Deployment) -> tuple[Command, ...]:
+def _(step: steps.Route, at: Deployed) -> tuple[Command, ...]:
     host = _virtual_host(at, step.version)
-    upstream = f"{at.addresses.slot(step.slot)}:{at.settings.port}"
-    return _put(at, host, host.awake(upstream))
+    upstream = f"{at.addresses.slot(step.slot)}:{at.kept.port}"
+    # Only now: where this fails, its host goes on by the settings of before.
+    return (*_put(at, host, host.awake(upstream)), *written(at.names.record, replace(at.record, kept=at.kept).text()))
 
 
 @commands.register
-def _(step: steps.RouteToSplash, at: Deployment) -> tuple[Command, ...]:
+def _(step: steps.RouteToSplash, at: Deployed) -> tuple[Command, ...]:
     host = _virtual_host(at, step.version)
     return _put(at, host, host.asleep())
 
 
 @commands.register
-def _(_: steps.Unroute, at: Deployment) -> tuple[Command, ...]:
+def _(_: steps.Unroute, at: Deployed) -> tuple[Command, ...]:
     host = _virtual_host(at, "")
     return tuple(Command((*_SUDO, "labrig-edge", "remove", name)) for name in (host.file, host.users_file))
 
 
 @commands.register
-def _(step: steps.StopContainer, at: Deployment) -> tuple[Command, ...]:
+def _(step: steps.StopContainer, at: Deployed) -> tuple[Command, ...]:
     return (_disabled(at.names.container(step.version)),)
 
 
 @commands.register
-def _(step: steps.RemoveContainer, at: Deployment) -> tuple[Command, ...]:
+def _(step: steps.RemoveContainer, at: Deployed) -> tuple[Command, ...]:
     return (_gone(at.names.container(step.version)),)
 
 
 @commands.register
-def _(_: steps.RemoveJobs, at: Deployment) -> tuple[Command, ...]:
+def _(_: steps.RemoveJobs, at: Deployed) -> tuple[Command, ...]:
     return tuple(_gone(name) for name in (at.names.build, at.names.before_start, at.names.hook))
 
 
 @commands.register
-def _(step: steps.RemoveEnvironment, at: Deployment) -> tuple[Command, ...]:
+def _(step: steps.RemoveEnvironment, at: Deployed) -> tuple[Command, ...]:
     return (Command(("rm", "--force", at.names.environment(step.version))),)
 
 
 @commands.register
-def _(step: steps.RemoveImage, at: Deployment) -> tuple[Command, ...]:
+def _(step: steps.RemoveImage, at: Deployed) -> tuple[Command, ...]:
     return (Command(("docker", "image", "rm", at.names.image(step.build))),)
 
 
 @commands.register
-def _(_: steps.RemoveNetwork, at: Deployment) -> tuple[Command, ...]:
+def _(_: steps.RemoveNetwork, at: Deployed) -> tuple[Command, ...]:
     return (Command(("docker", "network", "rm", at.names.network)),)
 
 
 @commands.register
-def _(_: steps.RemoveFolder, at: Deployment) -> tuple[Command, ...]:
+def _(_: steps.RemoveFolder, at: Deployed) -> tuple[Command, ...]:
     of_application = at.names.folder.rpartition("/")[0]
     return (
         Command(("rm", "--recursive", "--force", "--one-file-system", at.names.folder)),
@@ -297,7 +299,7 @@ def _(_: steps.RemoveFolder, at: Deployment) -> tuple[Command, ...]:
     )
 
 
-def _job(at: Deployment, name: str, build: str, version: str, text: str) -> tuple[Command, ...]:
+def _job(at: Deployed, name: str, build: str, version: str, text: str) -> tuple[Command, ...]:
     """Return what runs a shell command as a new container would run, and leaves its container."""
     return (
         _gone(name),
@@ -305,7 +307,7 @@ def _job(at: Deployment, name: str, build: str, version: str, text: str) -> tupl
             (
                 *("docker", "run", f"--name={name}"),
                 *label_options({**at.labels, VERSION: version}),
-                *at.limits,
+                *at.kept.limits.options,
                 f"--network={at.names.network}",
                 f"--env-file={at.names.environment(version)}",
                 *("--entrypoint=sh", at.names.image(build), "-c", text),
@@ -318,23 +320,23 @@ def _told(server: str, kind: str, statements: str) -> Command:
     return Command(("docker", "exec", "--interactive", server, "sh", "-c", PROVIDERS[kind].client), stdin=statements)
 
 
-def _put(at: Deployment, host: VirtualHost, text: str) -> tuple[Command, ...]:
-    users = at.settings.users
+def _put(at: Deployed, host: VirtualHost, text: str) -> tuple[Command, ...]:
+    users = at.kept.users
     # Who may look is known before the file that asks for it is, and is forgotten after.
     own = (*_SUDO, "labrig-edge", "put", host.users_file)
     before = (Command(own, stdin=host.users_text(users)),) if users else ()
     return (*before, Command((*_SUDO, "labrig-edge", "put", host.file), stdin=text))
 
 
-def _virtual_host(at: Deployment, version: str) -> VirtualHost:
-    tls = at.settings.tls
+def _virtual_host(at: Deployed, version: str) -> VirtualHost:
+    tls = at.kept.tls
     return VirtualHost(
         names=at.names,
-        host=at.identity.virtual_host,
+        host=at.kept.host,
         version=version,
         certificate=tls.certificate if tls else "",
         key=tls.key if tls else "",
-        has_users=bool(at.settings.users),
+        has_users=bool(at.kept.users),
     )
 
 

@@ -6,10 +6,12 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from labrig.experiments import kept
 from labrig.experiments.addresses import Addresses
 from labrig.experiments.environment import Identity
+from labrig.experiments.kept import Kept
 from labrig.experiments.naming import Names
 from labrig.experiments.record import Record
 from labrig.experiments.services import Credentials
@@ -18,6 +20,34 @@ from labrig.experiments.wanting import server_of_others
 if TYPE_CHECKING:
     # A lab host has no pydantic.
     from labrig.experiments.settings import ServiceSettings, Settings
+
+
+class Deployed(Protocol):
+    """What the commands need to know that let an experiment sleep, wake it, or remove it: its lab host knows it too."""
+
+    @property
+    def names(self) -> Names:
+        """What everything of it is called."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What everything of it carries on the engine."""
+
+    @property
+    def addresses(self) -> Addresses:
+        """The addresses of its network."""
+
+    @property
+    def record(self) -> Record:
+        """Its record."""
+
+    @property
+    def kept(self) -> Kept:
+        """What its host keeps of the settings that it is to serve by."""
+
+    @property
+    def connected(self) -> Mapping[str, str]:
+        """The containers of others that its network leads to, by service."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +82,14 @@ class Deployment:
         return self.identity.names
 
     @property
+    def kept(self) -> Kept:
+        """What its host keeps of the settings."""
+        return kept.of(self.settings, self.identity)
+
+    @property
     def limits(self) -> tuple[str, ...]:
         """The options of ``docker create`` for what a container may use and do at most."""
-        limits = self.settings.limits
-        # As much memory with swap as without is no swap.
-        memory = (f"--memory={int(limits.memory)}", f"--memory-swap={int(limits.memory)}")
-        others = (f"--cpus={limits.cpus:g}", f"--pids-limit={limits.processes}")
-        return (*memory, *others, "--security-opt=no-new-privileges")
+        return self.kept.limits.options
 
     def server(self, name: str, service: ServiceSettings) -> str:
         """Return the container in which a service's server runs."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
+
+from labrig.experiments import kept
+from labrig.experiments.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Record:
         deployed: When it was last deployed.
         expires: When its time is over; empty is never.
         pinned: It stays until it is deleted by hand.
+        kept: What the host needs to know of its settings.
     """
 
     branch: str
@@ -28,6 +32,7 @@ class Record:
     deployed: str
     expires: str = ""
     pinned: bool = False
+    kept: Kept = field(default_factory=Kept)
 
     def text(self) -> str:
         """Return the content of its file."""
@@ -43,17 +48,28 @@ class Record:
         return end if end.tzinfo else end.replace(tzinfo=UTC)
 
 
+_NOTHING = Kept()
+
+
 def read(text: str) -> Record | None:
     """Return the record of a file's content; None where it is none."""
     try:
         told = json.loads(text)
-        return Record(**{one.name: told[one.name] for one in fields(Record)})
+        found = {one.name: told[one.name] for one in fields(Record)}
+        return Record(**{**found, "kept": kept.read(found["kept"])})
     except (ValueError, KeyError, TypeError):
         return None
 
 
 def deployed(
-    before: Record | None, *, branch: str, repository: str, who: str, now: datetime, stays: timedelta | None
+    before: Record | None,
+    *,
+    branch: str,
+    repository: str,
+    who: str,
+    now: datetime,
+    stays: timedelta | None,
+    settings: Kept = _NOTHING,
 ) -> Record:
     """Return the record of an experiment that is deployed now; it stays pinned, and its maker is who made it first.
 
@@ -64,8 +80,14 @@ def deployed(
         who: ``user@host`` that deploys it.
         now: The time.
         stays: How long it stays from now on; None is for ever.
+        settings: What the host needs to know of its settings, once it serves by them: until then, and where that
+            fails, it serves by those of before.
     """
     time = now.isoformat(timespec="seconds")
+    keeps = settings
+    if before:
+        # A service is made before the new version serves.
+        keeps = replace(before.kept, on_delete={**before.kept.on_delete, **settings.on_delete})
     return Record(
         branch=branch,
         repository=repository,
@@ -74,4 +96,5 @@ def deployed(
         deployed=time,
         expires=(now + stays).isoformat(timespec="seconds") if stays else "",
         pinned=before.pinned if before else False,
+        kept=keeps,
     )

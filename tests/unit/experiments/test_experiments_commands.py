@@ -4,13 +4,14 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from labrig.experiments import command, steps
+from labrig.experiments import command, record, steps
 from labrig.experiments.addresses import Addresses
 from labrig.experiments.command import Command
 from labrig.experiments.commands import commands
@@ -330,11 +331,27 @@ def test_a_container_is_healthy_by_its_command_or_by_what_it_answers() -> None:
 def test_who_may_look_is_known_before_the_virtual_host_asks_for_it() -> None:
     at = deployment()
     users = at.settings.model_copy(update={"users": {"anna": "$6$salt$hash"}})
-    first, second = commands(steps.Route("v1", 0), replace(at, settings=users))
+    first, second, *_ = commands(steps.Route("v1", 0), replace(at, settings=users))
     assert str(first) == "sudo --non-interactive labrig-edge put shop--login.users"
     assert first.stdin == "anna:$6$salt$hash\n"
     assert str(second) == "sudo --non-interactive labrig-edge put shop--login.conf"
     assert "proxy_pass http://10.213.0.34:80;" in second.stdin
+
+
+def test_its_host_keeps_the_settings_that_it_serves_by() -> None:
+    """An update that fails leaves the old version, which sleeps and wakes by the settings that it was made with."""
+    at = deployment()
+    *_, written, _ = commands(steps.Route("v1", 0), at)
+    first = record.read(written.stdin)
+    assert first
+    assert first.kept == at.kept
+    plain = at.settings.model_copy(update={"port": 8000, "services": {}})
+    again = {"branch": "main", "repository": "/r", "who": "anna@desk", "now": datetime(2027, 1, 1, tzinfo=UTC)}
+    second = replace(at, settings=plain)
+    noted = record.deployed(first, **again, stays=None, settings=second.kept)
+    assert (noted.kept.port, noted.kept.on_delete) == (80, {"db": "x"})
+    *_, written, _ = commands(steps.Route("v1", 0), replace(second, record=noted))
+    assert (record.read(written.stdin).kept.port, "services" in written.stdin) == (8000, False)
 
 
 def test_what_runs_is_started_by_systemd_so_that_it_starts_after_a_reboot() -> None:

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from labrig.experiments import record
+from labrig.experiments import kept, record
+from labrig.experiments.environment import Identity
 from labrig.experiments.naming import Names
+from labrig.experiments.settings import Settings
 from labrig.experiments.sweep import Found
 
 NOW = datetime(2027, 1, 10, 12, tzinfo=UTC)
@@ -46,3 +48,29 @@ def test_a_time_without_a_zone_is_utc() -> None:
 def test_a_sweep_judges_by_the_record() -> None:
     found = Found.of(Names("shop", "main"), replace(first(), pinned=True))
     assert (found.branch, found.repository, found.expires, found.pinned) == ("main", "/r", NOW + WEEK, True)
+
+
+def test_what_the_host_needs_of_the_settings_is_part_of_the_record() -> None:
+    settings = Settings.model_validate(
+        {
+            "host": "lab",
+            "domain": "lab.example",
+            "app": "shop",
+            "repository": "/r",
+            "sleeps": "2h",
+            "health": {"timeout": "90s"},
+            "tls": {"certificate": "/c.pem", "key": "/k.pem"},
+            "users": {"anna": "$6$salt$hash"},
+            "services": {"db": {"service": "redis", "on_delete": "./manage forget"}},
+        }
+    )
+    what = Identity("shop", "login", "main", "0" * 40, "lab.example", settings.host_name)
+    noted = record.deployed(
+        None, branch="main", repository="/r", who="anna@desk", now=NOW, stays=None, settings=kept.of(settings, what)
+    )
+    found = record.read(noted.text())
+    assert found == noted
+    assert found.kept.url == "https://shop-login.lab.example/"
+    assert (found.kept.sleeps, found.kept.health.timeout) == (7200, 90)
+    assert found.kept.on_delete == {"db": "./manage forget"}
+    assert "hash" not in repr(noted)
