@@ -1,4 +1,4 @@
-"""Secrets sealed by KMS, against moto's server."""
+"""Secrets sealed by KMS, and state in S3, against moto's server."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from labrig.errors import EnvironmentFailed, UsageError
 from labrig.experiments import secrets
 from labrig.experiments.secrets_kms import Kms
+from labrig.experiments.state import Bucket, Value
 from trials.aws import CREDENTIALS, moto
 
 
@@ -85,3 +86,37 @@ def test_without_credentials_or_region_one_is_told_what_to_do(
 def test_a_server_that_does_not_answer_is_the_environments_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EnvironmentFailed, match=r"kms at http://127\.0\.0\.1:9 does not answer"):
         Kms("a", endpoint="http://127.0.0.1:9").open(b"x")
+
+
+@pytest.fixture
+def bucket(url: str) -> Iterator[Any]:
+    found = boto3.resource("s3", endpoint_url=url).Bucket("labtest")
+    found.create(CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    yield found
+    found.objects.delete()
+    found.delete()
+
+
+def test_a_bucket_has_the_value_or_the_nearest_default_above(url: str, bucket: Any) -> None:
+    for key, text in {
+        "services/docker/mysql/default": "mysql:5.7\n",
+        "services/docker/mysql/shop": "mysql:8.0",
+        # Begins as another key does, which LabTest takes for that one.
+        "services/docker/redis-old": "redis:3",
+    }.items():
+        bucket.put_object(Key=key, Body=text.encode())
+    state = Bucket("labtest", endpoint=url)
+    assert state.find("/services/docker/mysql/shop") == Value("/services/docker/mysql/shop", "mysql:8.0")
+    assert state.find("/services/docker/mysql/other") == Value("/services/docker/mysql/default", "mysql:5.7")
+    assert state.find("/services/docker/redis") is None
+    # LabTest's cache is never emptied; here a new value holds at once.
+    bucket.put_object(Key="services/docker/mysql/shop", Body=b"mysql:8.4")
+    assert state.find("/services/docker/mysql/shop") == Value("/services/docker/mysql/shop", "mysql:8.4")
+
+
+def test_a_bucket_that_is_not_there_or_has_no_text_is_told(url: str, bucket: Any) -> None:
+    with pytest.raises(UsageError, match=r"bucket missing: s3 at .* answered NoSuchBucket"):
+        Bucket("missing", endpoint=url).find("/a")
+    bucket.put_object(Key="a", Body=b"\xff")
+    with pytest.raises(UsageError, match="bucket labtest: /a is not text"):
+        Bucket("labtest", endpoint=url).find("/a")

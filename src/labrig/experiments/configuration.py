@@ -34,6 +34,7 @@ class Source:
         ways: For those that the file calls otherwise: what it calls them.
         problems: What could not be said by labrig's names.
         known: The options that the file may have.
+        is_yaml: It is YAML, of which lines are known exactly.
     """
 
     path: Path
@@ -43,6 +44,17 @@ class Source:
     ways: Mapping[Way, Way] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     known: tuple[str, ...] = tuple(Settings.model_fields)
+    is_yaml: bool = True
+
+    def has(self, steps: Way) -> bool:
+        """Tell whether an option is given here, by labrig's names."""
+        here: Any = self.options
+        try:
+            for step in steps:
+                here = here[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+        return True
 
     def own_way(self, steps: Way) -> Way:
         """Return the way to an option as the file has it."""
@@ -53,8 +65,8 @@ class Source:
 
     def line(self, steps: Way) -> int:
         """Return the line of an option as the file has it; of its section where it has none."""
-        if self.path.suffix in {".yml", ".yaml"}:
-            return yaml_file.line_of(self.text, (self.section, *steps))
+        if self.is_yaml:
+            return yaml_file.line_of(self.text, (*filter(None, (self.section,)), *steps))
         lines = self.text.splitlines()
         start = next((number for number, one in enumerate(lines) if self.section in one), 0)
         key = next((str(step) for step in reversed(steps) if isinstance(step, str)), "")
@@ -94,7 +106,8 @@ def read_source(path: Path) -> Source | None:
             return None
         options, ways, problems = labtest.translated(found)
         known = (*labtest.OPTIONS, *labtest.BUILT_IN, *(set(Settings.model_fields) - set(labtest.OPTIONS.values())))
-        return Source(path, text, labtest.SECTION, options, ways, tuple(problems), known)
+        is_yaml = path.suffix in {".yml", ".yaml"}
+        return Source(path, text, labtest.SECTION, options, ways, tuple(problems), known, is_yaml)
     content = yaml_file.parse_mapping(text, path)
     if SECTION not in content:
         return None
@@ -106,12 +119,12 @@ def read_source(path: Path) -> Source | None:
     return Source(path, text, SECTION, own)
 
 
-def settings(source: Source, *defaults: Mapping[str, Any], app: str = "") -> Settings:
+def settings(source: Source, *defaults: Source, app: str = "") -> Settings:
     """Return checked settings.
 
     Args:
         source: The file's.
-        defaults: What holds where the file says nothing, the most general first, by labrig's names.
+        defaults: What holds where the file says nothing, the most general first.
         app: The application where nothing names one.
 
     Raises:
@@ -119,11 +132,13 @@ def settings(source: Source, *defaults: Mapping[str, Any], app: str = "") -> Set
     """
     named = {"app": naming.label(app)} if app else {}
     try:
-        checked = Settings.model_validate(layers.merged(named, *defaults, source.options))
+        checked = Settings.model_validate(layers.merged(named, *(one.options for one in defaults), source.options))
     except ValidationError as error:
-        raise _wrong(source, [*source.problems, *_problems(source, error)], _missing(source, error)) from error
+        own = [(source, steps, text) for steps, text in source.problems]
+        problems = [*own, *_problems((source, *reversed(defaults)), error)]
+        raise _wrong(source, problems, _missing(source, error)) from error
     if source.problems:
-        raise _wrong(source, source.problems, [])
+        raise _wrong(source, [(source, steps, text) for steps, text in source.problems], [])
     return checked
 
 
@@ -149,20 +164,24 @@ def _missing(source: Source, error: ValidationError) -> list[str]:
     return [ways.get(str(one[0]), str(one[0])) for one in steps]
 
 
-def _problems(source: Source, error: ValidationError) -> list[Problem]:
-    found: list[Problem] = []
+def _problems(sources: Sequence[Source], error: ValidationError) -> list[tuple[Source, Way, str]]:
+    """Return what is wrong, each with the source that says it, the uppermost of those that do."""
+    found: list[tuple[Source, Way, str]] = []
     for one in error.errors():
         steps = tuple(step for step in one["loc"] if step != "[key]")
         if one["type"] == "missing":
-            if len(steps) > 1:
-                found.append((source.own_way(steps[:-1]), f"{steps[-1]} is missing"))
+            steps = steps[:-1]
+        source = next((each for each in sources if each.has(steps)), sources[0])
+        if one["type"] == "missing":
+            if steps:
+                found.append((source, source.own_way(steps), f"{one['loc'][-1]} is missing"))
         elif one["type"] == "extra_forbidden":
             known = source.known if len(steps) == 1 else tuple(_model_of(Settings, steps[:-1]).model_fields)
             near = nearest(str(steps[-1]), known)
             meant = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
-            found.append((source.own_way(steps), f"unknown option: {meant}"))
+            found.append((source, source.own_way(steps), f"unknown option: {meant}"))
         else:
-            found.append((source.own_way(steps), str(one["msg"]).removeprefix("Value error, ")))
+            found.append((source, source.own_way(steps), str(one["msg"]).removeprefix("Value error, ")))
     return found
 
 
@@ -180,13 +199,13 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for one in get_args(annotation) if (found := _section_in(one))), None)
 
 
-def _wrong(source: Source, problems: Sequence[Problem], missing: Sequence[str]) -> UsageError:
+def _wrong(source: Source, problems: Sequence[tuple[Source, Way, str]], missing: Sequence[str]) -> UsageError:
     # A problem of a union is told once for each member.
-    by_way: dict[Way, str] = {}
-    for steps, text in problems:
-        by_way.setdefault(steps, text)
-    lines = sorted((source.line(steps), way(steps), text) for steps, text in by_way.items())
-    words = [f"{source.path}:{line}: {': '.join(filter(None, (name, text)))}" for line, name, text in lines]
+    by_way: dict[tuple[Path, Way], tuple[Source, str]] = {}
+    for where, steps, text in problems:
+        by_way.setdefault((where.path, steps), (where, text))
+    lines = sorted((str(path), where.line(steps), way(steps), text) for (path, steps), (where, text) in by_way.items())
+    words = [f"{path}:{line}: {': '.join(filter(None, (name, text)))}" for path, line, name, text in lines]
     if missing:
         words.append(f"{source.path}:{source.line(())}: {source.section} lacks {', '.join(missing)}")
     hint = "labrig experiment init prints every option with its meaning" if missing else ""

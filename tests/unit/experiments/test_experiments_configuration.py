@@ -279,6 +279,7 @@ def test_defaults_hold_where_the_file_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "labrig.yml").write_text(LEAST.replace("  app: shop\n", "") + "  limits: {cpus: 2}\n")
     source = configuration.find(tmp_path)
     host = {"port": 8080, "limits": {"cpus": 4, "processes": 64}, "domain": "other.example"}
-    found = configuration.settings(source, host, app="My Shop")
+    below = configuration.Source(Path("state of lab:/experiment/default"), json.dumps(host), "", host)
+    found = configuration.settings(source, below, app="My Shop")
     assert (found.port, found.limits.cpus, found.limits.processes) == (8080, 2.0, 64)
     assert (found.domain, found.app) == ("lab.example", "my-shop")

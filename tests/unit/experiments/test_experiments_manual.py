@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labrig.experiments import environment, labtest
+from labrig.experiments import environment, labtest, state
 from labrig.experiments.services import PROVIDERS
 from labrig.experiments.settings import SECRETS_OPTIONS, Health, Limits, SecretsSettings, ServiceSettings, Settings, Tls
 
@@ -25,6 +25,10 @@ def chapter(title: str) -> str:
     [
         ("Settings", [*Settings.model_fields, *Limits.model_fields, *Health.model_fields, *Tls.model_fields]),
         ("Secrets", [*SecretsSettings.model_fields, *SECRETS_OPTIONS]),
+        (
+            "Defaults of a lab host",
+            [word for kind, (_, options) in state.KINDS.items() for word in (*kind.split("/"), *options)],
+        ),
         ("Services", [*ServiceSettings.model_fields, *PROVIDERS]),
         ("Variables", environment.VARIABLES),
         (
