@@ -83,6 +83,14 @@ SERVERS: tuple[Rule, ...] = (
         where={"units": r"\['containerd\.service'\]", "programs": r"\['containerd'\]"},
     ),
     Rule(
+        "engine-key",
+        "file",
+        r"/etc/docker/key\.json",
+        "the engine makes itself a key at its first start",
+        BYTES,
+        between_machines=True,
+    ),
+    Rule(
         "redis-files",
         "file",
         r"/var/lib/redis/(dump\.rdb|appendonlydir/[^/]+|appendonly\.aof)",

@@ -192,6 +192,10 @@ CASES = {
         [("/etc/machine-id", *BYTES_DIFFER)],
         [("/etc/machine-id", *MODE_DIFFERS), ("/etc/machine-info", *BYTES_DIFFER), ("/etc/machine-id", *ONLY_LEFT)],
     ),
+    "engine-key": (
+        [("/etc/docker/key.json", *BYTES_DIFFER)],
+        [("/etc/docker/key.json", *MODE_DIFFERS), ("/etc/docker/daemon.json", *BYTES_DIFFER)],
+    ),
     "ssh-host-keys": (
         [("/etc/ssh/ssh_host_ed25519_key", *BYTES_DIFFER), ("/etc/ssh/ssh_host_rsa_key.pub", *BYTES_DIFFER)],
         [
