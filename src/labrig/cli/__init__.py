@@ -23,7 +23,7 @@ COMMANDS = {
     "state": "What is on a machine: capture it, compare two machines, or one with its own past.",
     "snapshot": "Production's state, kept as an image: build, list, push, prune.",
     "group": "Services in Python or in a compose file: start them in order, look at them, test them.",
-    "experiment": "Branches on lab hosts: begin with their settings, check them, seal secrets.",
+    "experiment": "Branches on lab hosts, each under a URL of its own: create, update, look, delete.",
     "image": "The base images that machines start from: build, list.",
     "doctor": "Tell whether this machine has what labrig needs, and what to do where not.",
     "clean": "Remove what dead runs and kept machines left on the engine.",

@@ -32,7 +32,8 @@ class Late(click.Group):
         del ctx
         if cmd_name not in self._table:
             return None
-        command = getattr(importlib.import_module(self._module.format(cmd_name)), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(importlib.import_module(self._module.format(name)), name)
         assert isinstance(command, click.Command)  # noqa: S101
         return command
 

@@ -38,7 +38,8 @@ def _(_: steps.MakeFolder, at: Deployment) -> tuple[Command, ...]:
 
 @commands.register
 def _(_: steps.WriteRecord, at: Deployment) -> tuple[Command, ...]:
-    return written(at.names.record, at.record.text())
+    # Before anything is made whose password depends on it.
+    return (*written(at.names.key, f"{at.key}\n"), *written(at.names.record, at.record.text()))
 
 
 @commands.register
@@ -81,7 +82,9 @@ def _(step: steps.BuildImage, at: Deployment) -> tuple[Command, ...]:
     image = names.image(step.build)
     if not chosen.container_build_command:
         given = (f"--build-arg={one}={variables[one]}" for one in ("RELEASE", *environment.NAMES))
-        return (Command(("docker", "build", f"--tag={image}", *label_options(at.labels), *given, names.code)),)
+        return (
+            Command(("docker", "build", "--force-rm", f"--tag={image}", *label_options(at.labels), *given, names.code)),
+        )
     built = environment.substituted(chosen.image, variables)
     assigned = (f"{name}={value}" for name, value in variables.items())
     return (

@@ -51,6 +51,38 @@ class Deployed(Protocol):
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """An experiment as it is known without the settings of its application.
+
+    Attributes:
+        names: What everything of it is called.
+        record: Its record.
+        addresses: Of its network.
+        connected: The containers of others that its network leads to, by service.
+    """
+
+    names: Names
+    record: Record
+    addresses: Addresses
+    connected: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What everything of it carries on the engine."""
+        return labels(self.names, self.record)
+
+    @property
+    def kept(self) -> Kept:
+        """What its host keeps of the settings that it serves by."""
+        return self.record.kept
+
+
+def labels(names: Names, noted: Record) -> dict[str, str]:
+    """Return what everything of an experiment carries on the engine, by its record."""
+    return names.labels(noted.branch, creator=noted.creator, created=noted.created, expires=noted.expires or "never")
+
+
+@dataclass(frozen=True)
 class Deployment:
     """All that the commands of one experiment need to know.
 
@@ -60,6 +92,7 @@ class Deployment:
         labels: What everything of it carries on the engine.
         addresses: Of its network.
         record: Its record.
+        key: The secret that the passwords of its services are made of.
         variables: Its environment, secrets opened.
         services: By name, those that are wanted.
         connected: The containers of others that the experiment's network leads to, by service.
@@ -71,6 +104,7 @@ class Deployment:
     labels: Mapping[str, str]
     addresses: Addresses
     record: Record
+    key: str = field(default="", repr=False)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     services: Mapping[str, ServiceDeployment] = field(default_factory=dict)
     connected: Mapping[str, str] = field(default_factory=dict)

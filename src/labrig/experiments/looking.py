@@ -10,6 +10,7 @@ from typing import Any
 from labrig.experiments import edge, record
 from labrig.experiments.command import Command
 from labrig.experiments.naming import BRANCH, FILLING, RECORD, SERVICE, SLOT, VERSION, Names, unit
+from labrig.experiments.record import Record
 from labrig.experiments.standing import Container, Service, Standing
 
 _ENABLED = "/etc/systemd/system/multi-user.target.wants"
@@ -73,12 +74,12 @@ class Looks:
         containers = [_Row(*row) for row in _rows(answers["containers"])]
         files = dict(_files(answers["files"], names.folder))
         enabled = frozenset(answers["enabled"].split())
-        noted = record.read(files.get("experiment.json", ""))
+        told = noted(answers, names)
         routed = edge.read(answers["edge"])
         jobs = {row.name: row for row in containers if row.name in {names.build, names.before_start, names.hook}}
         before = jobs.get(names.before_start)
         return Standing(
-            branch=noted.branch if noted else next((row.branch for row in containers), ""),
+            branch=told.branch if told else next((row.branch for row in containers), ""),
             folder=bool(answers["folder"].strip()),
             code=answers["code"].strip(),
             built=files.get("built", ""),
@@ -138,6 +139,11 @@ class Looks:
         own = f"{self.names.base}.conf"
         others = [path.rpartition("/")[2] for path in same_host.splitlines()]
         return next((one.removesuffix(".conf") for one in others if one != own), "")
+
+
+def noted(answers: Mapping[str, str], names: Names) -> Record | None:
+    """Return the record of the experiment of the same answers; None where it has none that can be read."""
+    return record.read(dict(_files(answers["files"], names.folder)).get("experiment.json", ""))
 
 
 def connected(answers: Mapping[str, str], names: Names) -> dict[str, str]:

@@ -180,6 +180,11 @@ class Names:
         return f"{self.folder}/experiment.json"
 
     @property
+    def key(self) -> str:
+        """The file with the secret that the passwords of the experiment's services are made of."""
+        return f"{self.folder}/key"
+
+    @property
     def lock(self) -> str:
         """The file that is locked while something is done; not in the folder, which a delete removes."""
         return f"{LOCKS}/{self.base}"

@@ -106,10 +106,21 @@ class Ssh:
         Raises:
             EnvironmentFailed: The host is not reached, the connection breaks, or the command does not end with 0.
         """
-        argv = [*self._argv, "--", self._host, quoted(command)]
-        return processes.stream(argv, stdin, failure=lambda code, said: self._failure(command[0], code, said))
+        return processes.stream(
+            self.argv(command), stdin, failure=lambda code, said: self.failure(command[0], code, said)
+        )
 
-    def _failure(self, command: str, code: int, said: str) -> EnvironmentFailed:
+    def argv(self, command: Sequence[str], *, terminal: bool = False) -> list[str]:
+        """Return the command of this machine that runs a command there.
+
+        Args:
+            command: The command.
+            terminal: It has a terminal there, which has to be one here too.
+        """
+        return [*self._argv, *(["-t"] if terminal else []), "--", self._host, quoted(command)]
+
+    def failure(self, command: str, code: int, said: str) -> EnvironmentFailed:
+        """Return the error that a command's exit code stands for, and what was said on standard error."""
         last = said.splitlines()[-1].strip() if said else "nothing on standard error"
         if code != BROKEN:
             return EnvironmentFailed(f"{command} on {self._host} ended with exit code {code}: {last}")

@@ -230,7 +230,7 @@ def test_an_image_is_built_of_the_work_tree_with_what_the_experiment_is() -> Non
     at = deployment()
     plain = replace(at, settings=at.settings.model_copy(update={"container_build_command": ""}))
     found = one(steps.BuildImage("b1"), plain)
-    assert found.startswith("docker build --tag=labrig-lab/shop/login:b1 --label=org.labrig.owner=x/shop ")
+    assert found.startswith("docker build --force-rm --tag=labrig-lab/shop/login:b1 --label=org.labrig.owner=x/shop ")
     assert found.endswith(
         f" --build-arg=RELEASE={RELEASE} --build-arg=APP_NAME=shop --build-arg=INSTANCE_NAME=login"
         " --build-arg=BRANCH_NAME=feature/login /srv/labrig/experiments/shop/login/code"
