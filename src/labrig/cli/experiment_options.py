@@ -10,7 +10,7 @@ import click
 
 from labrig.cli.experiment_board import Board
 from labrig.cli.options import project_option, seconds
-from labrig.experiments import configuration, naming, sealing
+from labrig.experiments import ordering
 from labrig.experiments.deploying import Order
 
 json_option = click.option(
@@ -62,17 +62,14 @@ def order(
     Raises:
         UsageError: The settings are wrong, or the name cannot be one.
     """
-    source, settings = configuration.read(project)
-    checked = naming.checked_name(name, "the name of an experiment")
-    given = Order(
-        settings,
-        checked,
-        branch,
-        host,
-        opener=sealing.provider(settings.secrets, home=Path.home(), folder=source.path.parent),
+    given = ordering.order(
+        project,
+        name,
+        branch=branch,
+        host=host,
+        ssh_config=ssh_config,
         dry_run=dry_run,
         wait=seconds("--wait", wait) if wait else 0,
-        ssh_config=ssh_config,
-        is_loud=verbose or settings.verbose,
+        is_loud=verbose,
     )
     return given if board is None else given.watched(board)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,13 @@ from labrig.project_file import nearest
 _ALWAYS = (steps.WriteRecord, steps.AwaitService, steps.AwaitHealthy)
 
 
+Refine = Callable[[Lab], tuple[Settings, Provider]]
+
+
+class Unknown(UsageError):
+    """There is no such experiment."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What somebody wants done to one experiment.
@@ -38,6 +45,7 @@ class Order:
         name: The experiment, a slug.
         branch: Its branch; empty is the one that it has.
         opener: Opens the secrets of the settings; needed to deploy.
+        refine: Returns settings and opener with what the lab host's state says; None where nobody asks it.
         host: The lab host, without asking others; empty is the one where it is, or where it belongs.
         dry_run: Nothing is changed.
         wait: Seconds to wait for somebody else who changes it.
@@ -51,6 +59,7 @@ class Order:
     branch: str = ""
     host: str = ""
     opener: Provider = field(default_factory=Age)
+    refine: Refine | None = None
     dry_run: bool = False
     wait: float = 0
     ssh_config: Path | None = None
@@ -69,6 +78,13 @@ class Order:
     def watched(self, watcher: Watcher) -> Order:
         """Return the same order, with somebody who is told how far it is."""
         return replace(self, watcher=watcher)
+
+    def refined(self, lab: Lab) -> Order:
+        """Return the same order, with settings and opener as the lab host's state would have them."""
+        if self.refine is None:
+            return self
+        settings, opener = self.refine(lab)
+        return replace(self, settings=settings, opener=opener)
 
     def lab(self) -> contextlib.AbstractContextManager[Lab]:
         """Return a connection to its lab host."""
@@ -129,8 +145,9 @@ def deploy(order: Order) -> Report:
         EnvironmentFailed: The host, its engine or the connection failed.
     """
     began = clock.monotonic()
-    values = assembling.opened(order.settings, order.opener)
     with order.lab() as lab:
+        order = order.refined(lab)
+        values = assembling.opened(order.settings, order.opener)
         if not order.dry_run:
             lab.lock(order.names, wait=order.wait)
         branch = order.branch or _branch_of(lab, order)
@@ -164,10 +181,10 @@ def deploy(order: Order) -> Report:
 
 
 def delete(order: Order) -> Report:
-    """Remove all of an experiment; that there is none is no error where nothing is left of it either.
+    """Remove all of an experiment.
 
     Raises:
-        UsageError: There is no such experiment.
+        Unknown: There is no such experiment.
         StepFailed: A step failed; the same order again goes on.
         EnvironmentFailed: The host, its engine or the connection failed.
     """
@@ -204,7 +221,7 @@ def pin(order: Order, *, pinned: bool) -> Report:
     """Let an experiment stay until it is deleted by hand, or let its time run again.
 
     Raises:
-        UsageError: There is no such experiment.
+        Unknown: There is no such experiment.
         EnvironmentFailed: The host, its engine or the connection failed.
     """
     began = clock.monotonic()
@@ -278,11 +295,11 @@ def _release(lab: Lab, settings: Settings, branch: str, found: Survey) -> str:
     return release
 
 
-def _unknown(lab: Lab, order: Order) -> UsageError:
+def _unknown(lab: Lab, order: Order) -> Unknown:
     known = existing(lab, order.settings.app)
     near = nearest(order.name, known)
     others = f"there are {', '.join(known)}" if known else "`labrig experiment create BRANCH` makes one"
-    return UsageError(
+    return Unknown(
         f"there is no experiment {order.name!r} of {order.settings.app} on {lab.host}",
         hint=f"did you mean {near}?" if near else others,
     )
