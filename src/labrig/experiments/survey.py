@@ -13,7 +13,7 @@ from labrig.experiments.command import Command
 from labrig.experiments.connection import Lab
 from labrig.experiments.looking import Looks
 from labrig.experiments.naming import ROOT, Names
-from labrig.experiments.protocol import Done
+from labrig.experiments.protocol import LATE, NOT_FOUND, REFUSED, Done
 from labrig.experiments.record import Record
 from labrig.experiments.settings import ServiceSettings, Settings
 from labrig.experiments.standing import Standing
@@ -76,10 +76,13 @@ def survey(lab: Lab, names: Names, *, host: str, settings: Settings | None = Non
     looks = Looks(names, host)
     own = looks.questions
     more = _questions(names, settings, branch)
-    answers = lab.run_all({**{f"own {key}": one for key, one in own.items()}, **more})
-    for key, command in own.items():
-        answer = answers[f"own {key}"]
-        if answer.code and not command.may_fail:
+    asked = {**{f"own {key}": one for key, one in own.items()}, **more}
+    answers = lab.run_all(asked)
+    for key, command in asked.items():
+        answer = answers[key]
+        # What could not be asked is not absent; a repository that does not answer is told of below.
+        is_unasked = answer.code in {LATE, REFUSED, NOT_FOUND} and key != "branch"
+        if is_unasked or (answer.code and not command.may_fail):
             raise EnvironmentFailed(
                 f"{lab.host} cannot tell what there is of {names.app}/{names.name}: {command.argv[0]} ended with"
                 f" {answer.code}: {answer.err.strip()[-200:]}"
@@ -114,7 +117,7 @@ def with_healthy(found: Survey, version: str) -> Survey:
 
 def _questions(names: Names, settings: Settings | None, branch: str) -> dict[str, Command]:
     found = {
-        "key": ("cat", names.key),
+        "key": ("grep", "--no-messages", "", names.key),
         "subnet": (
             *("docker", "network", "inspect", "--format={{range .IPAM.Config}}{{.Subnet}} {{end}}"),
             names.network,
