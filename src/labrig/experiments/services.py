@@ -164,20 +164,24 @@ def credentials(names: naming.Names, password: str) -> Credentials:
 
 
 def waits(timeout: float, attempts: int = 0) -> Iterator[float]:
-    """Yield the seconds between attempts at a query: 1, 2, 4 ... and at last what is left of the time.
+    """Yield the seconds between attempts at a query, each twice the last, and at the end what is left of the time.
+
+    Where the time alone decides they begin short, since most servers are there within two seconds, and never get long.
+    A number of attempts is spread as LabTest spreads it, from one second on.
 
     Args:
         timeout: Seconds in all.
         attempts: How many queries at most, the first one included; 0 is as many as the time allows.
 
-    >>> list(waits(10)), list(waits(60, attempts=3))
-    ([1.0, 2.0, 4.0, 3.0], [1.0, 2.0])
+    >>> list(waits(6)), list(waits(60, attempts=3))
+    ([0.25, 0.5, 1.0, 2.0, 2.0, 0.25], [1.0, 2.0])
     """
-    wait, left, number = 1.0, timeout, 1
+    wait, longest = (1.0, timeout) if attempts else (0.25, 2.0)
+    left, number = timeout, 1
     while left > 0 and (not attempts or number < attempts):
         yield min(wait, left)
         left -= min(wait, left)
-        wait *= 2
+        wait = min(2 * wait, longest)
         number += 1
 
 

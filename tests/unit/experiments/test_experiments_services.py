@@ -53,7 +53,7 @@ def test_who_an_experiment_is_fits_the_narrowest_server_and_is_its_own() -> None
 
 @pytest.mark.parametrize(
     ("timeout", "attempts", "expected"),
-    [(60, 0, [1, 2, 4, 8, 16, 29]), (60, 6, [1, 2, 4, 8, 16]), (1.5, 0, [1, 0.5]), (60, 1, [])],
+    [(8, 0, [0.25, 0.5, 1, 2, 2, 2, 0.25]), (60, 6, [1, 2, 4, 8, 16]), (0.5, 0, [0.25, 0.25]), (60, 1, [])],
 )
 def test_waits_double_and_end_with_the_time_or_the_attempts(
     timeout: float, attempts: int, expected: list[float]
