@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pytest
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
@@ -35,22 +37,33 @@ def find() -> str | None:
     return next((path for path in map(shutil.which, NAMES) if path), None)
 
 
+def required() -> str:
+    """Return the browser of this machine; where there is none the test is skipped, and in CI it fails."""
+    program = find()
+    if program is None:
+        missing = "there is no Chromium: script/bootstrap browser"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return program
+
+
 class Browser:
-    """A browser with one page; a context manager that ends it.
+    """A browser with one page, started with further flags; a context manager that ends it.
 
     Attributes:
         requests: The addresses that the page asked for, itself among them.
         complaints: What its console said, and errors of its script.
     """
 
-    def __init__(self, program: str, profile: Path) -> None:
+    def __init__(self, program: str, profile: Path, *flags: str) -> None:
         self.requests: list[str] = []
         self.complaints: list[str] = []
         self._number = 0
         self._rest = b""
         to_browser, self._out = os.pipe()
         self._in, from_browser = os.pipe()
-        command = [program, *FLAGS, f"--user-data-dir={profile / 'profile'}", "about:blank"]
+        command = [program, *FLAGS, *flags, f"--user-data-dir={profile / 'profile'}", "about:blank"]
         with (profile / "browser.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", HAND_OVER, str(to_browser), str(from_browser), *command],

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
 import pytest
-from browser import Browser, find
+from browser import Browser, required
 from conftest import ROOT, environment
 
 GROUP = ROOT / "examples/todo/services.py"
@@ -40,13 +39,7 @@ def address() -> str:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    program = find()
-    if program is None:
-        missing = "there is no Chromium: script/bootstrap browser"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with Browser(program, tmp_path_factory.mktemp("browser")) as found:
+    with Browser(required(), tmp_path_factory.mktemp("browser")) as found:
         yield found
 
 

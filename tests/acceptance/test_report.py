@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import verdicts
-from browser import Browser, find
+from browser import Browser, required
 
 from labrig.prove import report
 from labrig.prove.verdict import Ran, Verdict
@@ -22,13 +21,7 @@ EVIL = "<img src=x onerror=document.title='taken'><script>document.title='taken'
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    program = find()
-    if program is None:
-        missing = "there is no Chromium: script/bootstrap browser"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with Browser(program, tmp_path_factory.mktemp("browser")) as found:
+    with Browser(required(), tmp_path_factory.mktemp("browser")) as found:
         yield found
 
 
