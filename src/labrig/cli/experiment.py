@@ -9,6 +9,7 @@ from labrig.cli.late import Late
 COMMANDS: dict[str, str] = {
     "create": "Deploy a branch as an experiment; one that is there is updated.",
     "update": "Deploy an experiment's branch anew.",
+    "status": "Tell how it stands with an experiment, and why it does not answer.",
     "pin": "Let an experiment stay until it is deleted by hand.",
     "delete": "Remove all of an experiment.",
     "init": "Write every setting, with its meaning, into labrig.yml.",

@@ -197,7 +197,7 @@ def delete(order: Order) -> Report:
         at = assembling.as_found(order.names, found)
         planned = plan.delete(found.standing, hooks=frozenset(at.kept.on_delete))
         if not planned:
-            raise _unknown(lab, order)
+            raise unknown(lab, order)
         report = Report(
             order.settings.app,
             order.name,
@@ -226,14 +226,15 @@ def pin(order: Order, *, pinned: bool) -> Report:
     """
     began = clock.monotonic()
     with order.lab() as lab:
-        lab.lock(order.names, wait=order.wait)
+        if not order.dry_run:
+            lab.lock(order.names, wait=order.wait)
         what = order.identity()
         found = survey(lab, order.names, host=what.virtual_host)
         if found.record is None:
-            raise _unknown(lab, order)
+            raise unknown(lab, order)
         changed = found.record.pinned != pinned
         noted = replace(found.record, pinned=pinned)
-        for command in written(order.names.record, noted.text()) if changed else ():
+        for command in written(order.names.record, noted.text()) if changed and not order.dry_run else ():
             done = lab.run(command)
             if done.code:
                 raise EnvironmentFailed(f"{lab.host} cannot write {order.names.record}: {done.err.strip()}")
@@ -283,7 +284,7 @@ def _in_words(standing: Standing, where: str) -> str:
 def _branch_of(lab: Lab, order: Order) -> str:
     found = survey(lab, order.names, host=order.identity().virtual_host)
     if not found.standing.branch:
-        raise _unknown(lab, order)
+        raise unknown(lab, order)
     return found.standing.branch
 
 
@@ -295,7 +296,8 @@ def _release(lab: Lab, settings: Settings, branch: str, found: Survey) -> str:
     return release
 
 
-def _unknown(lab: Lab, order: Order) -> Unknown:
+def unknown(lab: Lab, order: Order) -> Unknown:
+    """Return the error for an experiment that there is not, with the one that may have been meant."""
     known = existing(lab, order.settings.app)
     near = nearest(order.name, known)
     others = f"there are {', '.join(known)}" if known else "`labrig experiment create BRANCH` makes one"
