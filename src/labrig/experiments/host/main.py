@@ -1,4 +1,7 @@
-"""``labrig-lab``: the one program of a lab host, and what it is called with."""
+"""``labrig-lab``: the one program of a lab host, and what it is called with.
+
+Each subcommand imports what it needs: asyncio alone takes longer to import than an edge's file to write.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import labrig
 from labrig.errors import ExitCode, LabrigError
-from labrig.experiments.host import lab
-from labrig.experiments.host.engine import Engine
 
 Action = Callable[[argparse.Namespace], int]
 
@@ -48,12 +49,28 @@ def _nothing(_: argparse.ArgumentParser) -> None:
 
 
 def _serve(chosen: argparse.Namespace) -> int:
-    # Not for whoever wants a list: asyncio takes longer to import than the list to make.
+    from labrig.experiments.host import lab  # noqa: PLC0415
+    from labrig.experiments.host.engine import Engine  # noqa: PLC0415
     from labrig.experiments.host.serve import serve  # noqa: PLC0415
 
     # Never closed, and not Python's own, which it would close: that waits for whoever reads.
     requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     serve(lab.hello(chosen.who, lab=lab.read(), engine=Engine()), requests, sys.stdout.buffer)
+    return ExitCode.OK
+
+
+def _edge_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("put", "remove"))
+    parser.add_argument("file", help="such as shop--login.conf; put reads it from standard input")
+
+
+def _edge(chosen: argparse.Namespace) -> int:
+    from labrig.experiments.host import routing  # noqa: PLC0415
+
+    if chosen.what == "put":
+        routing.put(chosen.file, sys.stdin.buffer.read())
+    else:
+        routing.remove(chosen.file)
     return ExitCode.OK
 
 
@@ -64,5 +81,6 @@ def _version(_: argparse.Namespace) -> int:
 
 _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None], Action]] = {
     "serve": ("Answer the requests of one deployment, in lines of JSON.", _nothing, _serve),
+    "edge": ("Write or remove a file of the edge, and put that into effect; as root.", _edge_arguments, _edge),
     "version": ("Tell the version.", _nothing, _version),
 }
