@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import Any
 
 import labrig
 from labrig.errors import EnvironmentFailed, UsageError
@@ -64,18 +65,25 @@ def hello(who: str, *, lab: Lab, engine: Engine) -> Hello:
     except EnvironmentFailed as error:
         trouble = error.message
     return Hello(
-        version=labrig.__version__,
         who=who,
         user=f"{os.getuid()}:{os.getgid()}",
-        host=socket.gethostname(),
         domain=lab.domain,
         range=lab.range,
         subnets=tuple(str(one) for one in sorted(networks)),
         engine=version,
         trouble=trouble,
-        memory=_memory(),
-        disk=shutil.disk_usage(_nearest(Path(naming.ROOT))).free,
+        **resources(),
     )
+
+
+def resources() -> dict[str, Any]:
+    """Return what the host is and has: ``host``, ``version`` of its programs, ``memory`` and ``disk`` in free bytes."""
+    return {
+        "host": socket.gethostname(),
+        "version": labrig.__version__,
+        "memory": _memory(),
+        "disk": shutil.disk_usage(_nearest(Path(naming.ROOT))).free,
+    }
 
 
 def _of_engine(engine: Engine) -> Iterator[IPv4Network]:

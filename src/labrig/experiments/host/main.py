@@ -59,6 +59,19 @@ def _serve(chosen: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+def _list(_: argparse.Namespace) -> int:
+    import json  # noqa: PLC0415
+
+    from labrig.experiments import listing  # noqa: PLC0415
+    from labrig.experiments.host import lab, looks  # noqa: PLC0415
+    from labrig.experiments.host.engine import Engine  # noqa: PLC0415
+
+    found = listing.listed(looks.look(Engine()))
+    told = {**lab.resources(), "experiments": [one.object() for one in found]}
+    sys.stdout.write(json.dumps(told) + "\n")
+    return ExitCode.OK
+
+
 def _edge_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=("put", "remove"))
     parser.add_argument("file", help="such as shop--login.conf; put reads it from standard input")
@@ -82,5 +95,6 @@ def _version(_: argparse.Namespace) -> int:
 _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None], Action]] = {
     "serve": ("Answer the requests of one deployment, in lines of JSON.", _nothing, _serve),
     "edge": ("Write or remove a file of the edge, and put that into effect; as root.", _edge_arguments, _edge),
+    "list": ("List all experiments of this host as JSON.", _nothing, _list),
     "version": ("Tell the version.", _nothing, _version),
 }

@@ -1,0 +1,167 @@
+"""The experiments of a lab host, all of them at one look: what is there, and what is told of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from labrig.experiments import edge, record
+from labrig.experiments.edge import Routed
+from labrig.experiments.naming import APP, BRANCH, NAME, SERVICE, SLOT, VERSION, Names
+from labrig.experiments.record import Record
+
+# serving: requests go to a container that runs; down: to one that does not; asleep: the next request wakes it;
+# incomplete: it has never served, or what is left of it does not.
+State = Literal["serving", "down", "asleep", "incomplete"]
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of an experiment as the engine tells it."""
+
+    labels: Mapping[str, str]
+    state: str
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs."""
+        return self.state == "running"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What there is on a lab host.
+
+    Attributes:
+        containers: All that are an experiment's.
+        labels: Of the other objects of the engine that are an experiment's: networks and volumes.
+        records: The contents of records, by application and name; empty where a folder has none.
+        routes: The contents of the edge's files.
+        holders: Who holds the lock of an experiment now, by application and name.
+    """
+
+    containers: tuple[Container, ...] = ()
+    labels: tuple[Mapping[str, str], ...] = ()
+    records: Mapping[Names, str] = field(default_factory=dict)
+    routes: tuple[str, ...] = ()
+    holders: Mapping[Names, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An experiment on a lab host.
+
+    Attributes:
+        app: Its application.
+        name: Its name.
+        state: Whether it serves.
+        branch: Its branch; empty where neither record nor labels tell.
+        release: The commit that serves; empty where none ever did.
+        url: Where it is found; empty likewise.
+        version: The version that requests go to; empty where none does.
+        repository: Where its branch is.
+        creator: ``user@host`` that made it.
+        created: When, ISO 8601, as all times here.
+        deployed: When it was last deployed.
+        expires: When its time is over; empty is never.
+        pinned: It stays until it is deleted by hand.
+        sleeps: Seconds without a request after which it sleeps; 0 is never.
+        services: Whether each of its own services runs, by name.
+        busy: Who deploys or deletes it right now; empty for nobody.
+    """
+
+    app: str
+    name: str
+    state: State
+    branch: str = ""
+    release: str = ""
+    url: str = ""
+    version: str = ""
+    repository: str = ""
+    creator: str = ""
+    created: str = ""
+    deployed: str = ""
+    expires: str = ""
+    pinned: bool = False
+    sleeps: float = 0.0
+    services: Mapping[str, bool] = field(default_factory=dict)
+    busy: str = ""
+
+    @property
+    def names(self) -> Names:
+        """What everything of it is called."""
+        return Names(self.app, self.name)
+
+    def object(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return asdict(self)
+
+
+def read(told: Mapping[str, Any]) -> Listed:
+    """Return what ``object`` told.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    return Listed(**told)
+
+
+def listed(look: Look) -> list[Listed]:
+    """Return all experiments of a host, by application and name."""
+    routes = {one.names: one for one in map(edge.read, look.routes) if one}
+    containers: dict[Names, list[Container]] = {}
+    for container in look.containers:
+        containers.setdefault(_names(container.labels), []).append(container)
+    found = {*containers, *look.records, *routes, *map(_names, look.labels)}
+    return [
+        _told(
+            names,
+            record.read(look.records.get(names, "")),
+            routes.get(names),
+            containers.get(names, ()),
+            look.holders.get(names, ""),
+        )
+        for names in sorted(found, key=lambda one: (one.app, one.name))
+        if names.app and names.name
+    ]
+
+
+def _names(labels: Mapping[str, str]) -> Names:
+    return Names(labels.get(APP, ""), labels.get(NAME, ""))
+
+
+def _told(
+    names: Names, noted: Record | None, routed: Routed | None, containers: Iterable[Container], busy: str
+) -> Listed:
+    mine = list(containers)
+    serving = [one for one in mine if routed and one.labels.get(VERSION) == routed.version and SLOT in one.labels]
+    state: State = "incomplete"
+    if routed and serving:
+        state = "asleep" if routed.asleep else "serving" if serving[0].is_running else "down"
+    told = Listed(
+        app=names.app,
+        name=names.name,
+        state=state,
+        branch=next((one.labels[BRANCH] for one in mine if BRANCH in one.labels), ""),
+        version=routed.version if routed else "",
+        services={one.labels[SERVICE]: one.is_running for one in mine if SERVICE in one.labels},
+        busy=busy,
+    )
+    if noted is None:
+        return told
+    return Listed(
+        **{
+            **told.object(),
+            "branch": noted.branch,
+            "release": noted.kept.release,
+            "url": noted.kept.url,
+            "repository": noted.repository,
+            "creator": noted.creator,
+            "created": noted.created,
+            "deployed": noted.deployed,
+            "expires": noted.expires,
+            "pinned": noted.pinned,
+            "sleeps": noted.kept.sleeps,
+        }
+    )
