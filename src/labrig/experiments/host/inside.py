@@ -32,7 +32,9 @@ def enter(engine: Engine, names: Names, service: str, argv: Sequence[str], *, ha
     found = _container(engine, names, service)
     if found["State"] != "running":
         hint = "it may sleep: a request to its URL wakes it" if not service else ""
-        raise EnvironmentFailed(f"the container of {_called(names, service)} does not run: {found['Status']}", hint=hint)
+        raise EnvironmentFailed(
+            f"the container of {_called(names, service)} does not run: {found['Status']}", hint=hint
+        )
     given = ["--interactive", *(["--tty"] if has_terminal else [])]
     return ["docker", "exec", *given, str(found["Id"]), *(argv or SHELL)]
 
@@ -54,7 +56,7 @@ def logs(engine: Engine, names: Names, service: str, options: Sequence[str]) -> 
 
 def _container(engine: Engine, names: Names, service: str) -> Mapping[str, Any]:
     """Return a container of an experiment as the engine lists it; the application's is the one that serves."""
-    all_of_it = engine.ask("/containers/json", {"label": names.selectors}, all="1")
+    all_of_it: list[dict[str, Any]] = engine.ask("/containers/json", {"label": names.selectors}, all="1")
     if service:
         of_service = {one["Labels"].get(SERVICE): one for one in all_of_it}
         if service not in of_service:
