@@ -13,7 +13,7 @@ from ipaddress import IPv4Network
 from labrig.errors import EnvironmentFailed, UsageError
 from labrig.experiments import environment, kept, record, services
 from labrig.experiments.addresses import PREFIX, Addresses
-from labrig.experiments.deployment import Deployment, Recorded, ServiceDeployment, labels
+from labrig.experiments.deployment import Deployment, ServiceDeployment, labels
 from labrig.experiments.environment import Identity
 from labrig.experiments.naming import Names
 from labrig.experiments.protocol import Hello
@@ -120,14 +120,6 @@ def assembled(
         connected=found.connected,
         user=hello.user,
     )
-
-
-def as_found(names: Names, found: Survey) -> Recorded:
-    """Return what the commands need to know that remove what there is of an experiment."""
-    noted = found.record or record.Record(found.standing.branch, "", "", "", "")
-    # Nothing that is removed depends on the addresses, so it does not matter that the network may be gone already.
-    addresses = Addresses(found.subnet or IPv4Network(f"192.0.2.0/{PREFIX}"))
-    return Recorded(names, noted, addresses, found.connected)
 
 
 def free_subnet(names: Names, of_range: str, used: tuple[str, ...]) -> IPv4Network:

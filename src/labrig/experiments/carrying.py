@@ -12,9 +12,9 @@ from labrig.errors import LabrigError
 from labrig.experiments import failing, steps
 from labrig.experiments.command import Command
 from labrig.experiments.commands import commands
-from labrig.experiments.connection import USUAL_SECONDS, Lab
 from labrig.experiments.deployment import Deployed, Deployment
 from labrig.experiments.protocol import LATE, Done
+from labrig.experiments.running import USUAL_SECONDS, Runner
 from labrig.experiments.services import waits
 from labrig.experiments.steps import Step
 
@@ -81,7 +81,7 @@ class Carrier:
         is_loud: It is also told what commands write.
     """
 
-    lab: Lab
+    lab: Runner
     at: Deployed
     secrets: Sequence[str] = field(default=(), repr=False)
     watcher: Watcher = field(default_factory=Silent)

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -22,19 +22,15 @@ from labrig.experiments import protocol
 from labrig.experiments.command import Command
 from labrig.experiments.naming import Names
 from labrig.experiments.protocol import Done, Hello, Piece
+from labrig.experiments.running import USUAL_SECONDS, Hear
 from labrig.remote import ssh
 
 PROGRAM = "labrig-lab"
 # Whom developers log in as where the settings name nobody: the role makes this user.
 USER = "labrig"
 INSTALL = "`ansible-playbook -i hosts labrig.core.lab` installs them"
-# Looks and small changes: a host that needs longer is no use.
-USUAL_SECONDS = 120.0
 _HELLO_SECONDS = 60.0
 _END_SECONDS = 5.0
-
-Hear = Callable[[str, bool], None]
-"""Is told output as it comes, and whether it is of standard error."""
 
 
 class Busy(UsageError):

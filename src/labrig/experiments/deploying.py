@@ -22,7 +22,7 @@ from labrig.experiments.secrets import Age, Provider
 from labrig.experiments.settings import Settings
 from labrig.experiments.standing import Standing
 from labrig.experiments.steps import Step
-from labrig.experiments.survey import Survey, existing, survey, with_healthy
+from labrig.experiments.survey import Survey, as_found, existing, survey, with_healthy
 from labrig.project_file import nearest
 
 # What a deployment does each time, also where nothing has changed.
@@ -176,7 +176,7 @@ def deploy(order: Order) -> Report:
             steps=_told(planned, at),
         )
         if not order.dry_run:
-            _carry_out(carrier, order, planned)
+            _carry_out(lab, carrier, order, planned)
         return replace(report, seconds=clock.monotonic() - began)
 
 
@@ -194,7 +194,7 @@ def delete(order: Order) -> Report:
             lab.lock(order.names, wait=order.wait)
         what = order.identity()
         found = survey(lab, order.names, host=what.virtual_host)
-        at = assembling.as_found(order.names, found)
+        at = as_found(order.names, found)
         planned = plan.delete(found.standing, hooks=frozenset(at.kept.on_delete))
         if not planned:
             raise unknown(lab, order)
@@ -249,14 +249,14 @@ def pin(order: Order, *, pinned: bool) -> Report:
         )
 
 
-def _carry_out(carrier: Carrier, order: Order, planned: Sequence[Step]) -> None:
+def _carry_out(lab: Lab, carrier: Carrier, order: Order, planned: Sequence[Step]) -> None:
     try:
         carrier.carry_out(planned)
     except KeyboardInterrupt:
         _put_back(carrier, order)
         raise
     except LabrigError as error:
-        if carrier.lab.is_over:
+        if lab.is_over:
             raise failing.connection_lost(error) from error
         left = _put_back(carrier, order)
         if isinstance(error, failing.StepFailed):

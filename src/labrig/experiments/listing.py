@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from labrig.engine.ownership import EXPIRES, NEVER
 from labrig.experiments import edge, record
 from labrig.experiments.edge import Routed
 from labrig.experiments.naming import APP, BRANCH, NAME, SERVICE, SLOT, VERSION, Names
@@ -113,13 +114,16 @@ def listed(look: Look) -> list[Listed]:
     containers: dict[Names, list[Container]] = {}
     for container in look.containers:
         containers.setdefault(_names(container.labels), []).append(container)
-    found = {*containers, *look.records, *routes, *map(_names, look.labels)}
+    # All objects of one experiment bear the same, but for what each of them is.
+    labels = {_names(one): one for one in (*look.labels, *(one.labels for one in look.containers))}
+    found = {*labels, *look.records, *routes}
     return [
         _told(
             names,
             record.read(look.records.get(names, "")),
             routes.get(names),
             containers.get(names, ()),
+            labels.get(names, {}),
             look.holders.get(names, ""),
         )
         for names in sorted(found, key=lambda one: (one.app, one.name))
@@ -132,9 +136,13 @@ def _names(labels: Mapping[str, str]) -> Names:
 
 
 def _told(
-    names: Names, noted: Record | None, routed: Routed | None, containers: Iterable[Container], busy: str
+    names: Names,
+    noted: Record | None,
+    routed: Routed | None,
+    mine: Sequence[Container],
+    labels: Mapping[str, str],
+    busy: str,
 ) -> Listed:
-    mine = list(containers)
     serving = [one for one in mine if routed and one.labels.get(VERSION) == routed.version and SLOT in one.labels]
     state: State = "incomplete"
     if routed and serving:
@@ -143,7 +151,8 @@ def _told(
         app=names.app,
         name=names.name,
         state=state,
-        branch=next((one.labels[BRANCH] for one in mine if BRANCH in one.labels), ""),
+        branch=labels.get(BRANCH, ""),
+        expires="" if labels.get(EXPIRES) == NEVER else labels.get(EXPIRES, ""),
         version=routed.version if routed else "",
         services={one.labels[SERVICE]: one.is_running for one in mine if SERVICE in one.labels},
         busy=busy,

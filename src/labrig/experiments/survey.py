@@ -6,18 +6,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
+from typing import TYPE_CHECKING
 
 from labrig.errors import EnvironmentFailed
 from labrig.experiments import branches, looking
+from labrig.experiments.addresses import PREFIX, Addresses
 from labrig.experiments.command import Command
-from labrig.experiments.connection import Lab
+from labrig.experiments.deployment import Recorded
 from labrig.experiments.looking import Looks
 from labrig.experiments.naming import ROOT, Names
 from labrig.experiments.protocol import LATE, NOT_FOUND, REFUSED, Done
 from labrig.experiments.record import Record
-from labrig.experiments.settings import ServiceSettings, Settings
+from labrig.experiments.running import Runner
 from labrig.experiments.standing import Standing
 from labrig.experiments.wanting import server_of_others
+
+if TYPE_CHECKING:
+    # A lab host has no pydantic.
+    from labrig.experiments.settings import ServiceSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Survey:
     branches: Mapping[str, str] | None = None
 
 
-def survey(lab: Lab, names: Names, *, host: str, settings: Settings | None = None, branch: str = "") -> Survey:
+def survey(lab: Runner, names: Names, *, host: str, settings: Settings | None = None, branch: str = "") -> Survey:
     """Ask a lab host for all that there is of an experiment.
 
     Args:
@@ -102,10 +108,18 @@ def survey(lab: Lab, names: Names, *, host: str, settings: Settings | None = Non
     )
 
 
-def existing(lab: Lab, app: str) -> list[str]:
+def existing(lab: Runner, app: str) -> list[str]:
     """Return the names of an application's experiments."""
     found = lab.run(Command(("find", f"{ROOT}/{app}", "-mindepth", "1", "-maxdepth", "1", "-printf", r"%f\n")))
     return sorted(found.out.split())
+
+
+def as_found(names: Names, found: Survey) -> Recorded:
+    """Return what the commands need to know that remove what there is of an experiment."""
+    noted = found.record or Record(found.standing.branch, "", "", "", "")
+    # Nothing that is removed depends on the addresses, so it does not matter that the network may be gone already.
+    addresses = Addresses(found.subnet or IPv4Network(f"192.0.2.0/{PREFIX}"))
+    return Recorded(names, noted, addresses, found.connected)
 
 
 def with_healthy(found: Survey, version: str) -> Survey:
