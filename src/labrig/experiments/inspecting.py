@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from labrig.experiments import assembling, carrying, failing, steps
+from labrig.experiments import carrying, failing, steps
 from labrig.experiments.carrying import Carrier
 from labrig.experiments.commands import commands
 from labrig.experiments.deploying import Order, unknown
 from labrig.experiments.standing import Service, Standing
-from labrig.experiments.survey import survey
+from labrig.experiments.survey import as_found, survey
 
 State = Literal["serves", "sleeps", "does not answer", "was never ready"]
 
@@ -71,7 +71,7 @@ def status(order: Order) -> Status:
         standing = found.standing
         if not (standing.branch or standing.folder):
             raise unknown(lab, order)
-        at = assembling.as_found(order.names, found)
+        at = as_found(order.names, found)
         state, reason, logs = _state(Carrier(lab, at, (found.key,)), standing)
         noted = at.record
         return Status(

@@ -12,9 +12,8 @@ from labrig.experiments.edge import Routed
 from labrig.experiments.naming import APP, BRANCH, NAME, SERVICE, SLOT, VERSION, Names
 from labrig.experiments.record import Record
 
-# serving: requests go to a container that runs; down: to one that does not; asleep: the next request wakes it;
-# incomplete: it has never served, or what is left of it does not.
-State = Literal["serving", "down", "asleep", "incomplete"]
+# Requests go to a container that runs; the next one wakes it; they go to one that does not run; they go nowhere.
+State = Literal["serves", "sleeps", "does not answer", "was never ready"]
 
 
 @dataclass(frozen=True)
@@ -144,9 +143,9 @@ def _told(
     busy: str,
 ) -> Listed:
     serving = [one for one in mine if routed and one.labels.get(VERSION) == routed.version and SLOT in one.labels]
-    state: State = "incomplete"
+    state: State = "was never ready"
     if routed and serving:
-        state = "asleep" if routed.asleep else "serving" if serving[0].is_running else "down"
+        state = "sleeps" if routed.asleep else "serves" if serving[0].is_running else "does not answer"
     told = Listed(
         app=names.app,
         name=names.name,

@@ -32,11 +32,11 @@ def one(look: Look) -> Listed:
 @pytest.mark.parametrize(
     ("route", "engine", "state"),
     [
-        (AWAKE, "running", "serving"),
-        (AWAKE, "exited", "down"),
-        (HOST.asleep(), "exited", "asleep"),
-        ("", "running", "incomplete"),
-        ("server {}", "running", "incomplete"),
+        (AWAKE, "running", "serves"),
+        (AWAKE, "exited", "does not answer"),
+        (HOST.asleep(), "exited", "sleeps"),
+        ("", "running", "was never ready"),
+        ("server {}", "running", "was never ready"),
     ],
 )
 def test_the_state_is_that_of_the_version_that_requests_go_to(route: str, engine: str, state: str) -> None:
@@ -69,11 +69,11 @@ def test_one_without_a_record_is_told_by_its_labels_and_one_without_anything_els
     labels = {**LABELS, "org.labrig.expires": "2027-01-01T00:00:00+00:00"}
     look = Look(labels=(labels,), records={Names("shop", "begun"): ""})
     begun, login = listing.listed(look)
-    assert (begun.name, begun.state, begun.branch) == ("begun", "incomplete", "")
+    assert (begun.name, begun.state, begun.branch) == ("begun", "was never ready", "")
     assert (login.branch, login.expires, login.state) == (
         "feature/login",
         "2027-01-01T00:00:00+00:00",
-        "incomplete",
+        "was never ready",
     )
 
 
