@@ -9,7 +9,13 @@ from labrig.cli.late import Late
 COMMANDS: dict[str, str] = {
     "create": "Deploy a branch as an experiment; one that is there is updated.",
     "update": "Deploy an experiment's branch anew.",
+    "list": "List the experiments of the lab hosts.",
     "status": "Tell how it stands with an experiment, and why it does not answer.",
+    "logs": "Print what an experiment wrote.",
+    "exec": "Run a command in an experiment's container.",
+    "shell": "Open a shell in an experiment's container.",
+    "test": "Run a command in a new container of an experiment.",
+    "open": "Show an experiment in the browser.",
     "pin": "Let an experiment stay until it is deleted by hand.",
     "delete": "Remove all of an experiment.",
     "init": "Write every setting, with its meaning, into labrig.yml.",

@@ -10,7 +10,7 @@ import click
 
 from labrig.cli.experiment_board import Board
 from labrig.cli.options import project_option, seconds
-from labrig.experiments import ordering
+from labrig.experiments import configuration, hosts, ordering
 from labrig.experiments.deploying import Order
 
 json_option = click.option(
@@ -25,6 +25,9 @@ wait_option = click.option(
 )
 verbose_option = click.option(
     "-v", "--verbose", is_flag=True, help="Show what commands on the lab host print; with --dry-run, the commands."
+)
+service_option = click.option(
+    "--service", default="", metavar="SERVICE", help="One of its own services [default: the application itself]."
 )
 _host_option = click.option(
     "--host", default="", metavar="HOST", help="The lab host, of several in the settings, without asking the others."
@@ -43,6 +46,21 @@ def host_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     for option in (_config_option, _host_option, project_option):
         verb = option(verb)
     return verb
+
+
+def lab_hosts(project: Path, host: str, ssh_config: Path | None) -> tuple[tuple[str, ...], Path | None]:
+    """Return the lab hosts that are meant, and the file of ssh's settings: without settings, the one that is named.
+
+    Raises:
+        UsageError: The settings are wrong, or there are none and no host is named.
+    """
+    try:
+        settings = configuration.read(project)[1]
+    except configuration.NoSettings:
+        if not host:
+            raise
+        return (host,), ssh_config
+    return (host,) if host else settings.host, hosts.configuration(settings, ssh_config)
 
 
 def order(

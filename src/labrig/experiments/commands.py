@@ -274,7 +274,7 @@ def _(step: steps.RemoveContainer, at: Deployed) -> tuple[Command, ...]:
 
 @commands.register
 def _(_: steps.RemoveJobs, at: Deployed) -> tuple[Command, ...]:
-    return tuple(_gone(name) for name in (at.names.build, at.names.before_start, at.names.hook))
+    return tuple(_gone(name) for name in at.names.jobs)
 
 
 @commands.register

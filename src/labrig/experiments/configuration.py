@@ -22,6 +22,10 @@ SECTION = "experiment"
 Problem = tuple[Way, str]
 
 
+class NoSettings(UsageError):
+    """There are no settings for experiments."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A file that has settings.
@@ -78,7 +82,8 @@ def find(folder: Path) -> Source:
     """Return the settings for a folder: from labrig.yml or LabTest's files, in it or the nearest folder above.
 
     Raises:
-        UsageError: There are none, or a file cannot be read.
+        NoSettings: There are none.
+        UsageError: A file cannot be read.
     """
     folder = folder.resolve()
     for place in (folder, *folder.parents):
@@ -87,7 +92,7 @@ def find(folder: Path) -> Source:
                 source = read_source(place / name)
                 if source is not None:
                     return source
-    raise UsageError(
+    raise NoSettings(
         f"there are no settings for experiments in {folder} or above: no {FILE} with a section {SECTION}",
         hint="labrig experiment init writes one",
     )

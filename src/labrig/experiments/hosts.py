@@ -84,6 +84,20 @@ def of(settings: Settings, names: Names, *, host: str = "", config: Path | None 
         yield there
 
 
+def where(settings: Settings, names: Names, *, host: str = "", config: Path | None = None) -> str:
+    """Return the lab host of an experiment, as the settings name it; nobody is asked where there is only one.
+
+    Raises:
+        UsageError: It is on several, or there is no such host.
+        EnvironmentFailed: None can be reached, or it may be on one that cannot.
+    """
+    meant = chosen(settings, host)
+    if len(meant) == 1:
+        return meant[0]
+    with of(settings, names, config=config) as there:
+        return there.host
+
+
 def _has(there: Lab, names: Names) -> bool:
     """Tell whether something of an experiment is on a host."""
     filters = tuple(f"--filter=label={one}" for one in names.selectors)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from labrig.experiments import carrying, failing, steps
 from labrig.experiments.carrying import Carrier
 from labrig.experiments.commands import commands
 from labrig.experiments.deploying import Order, unknown
+from labrig.experiments.listing import State
 from labrig.experiments.standing import Service, Standing
 from labrig.experiments.survey import as_found, survey
-
-State = Literal["serves", "sleeps", "does not answer", "was never ready"]
 
 
 @dataclass(frozen=True)

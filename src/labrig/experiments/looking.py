@@ -76,7 +76,7 @@ class Looks:
         enabled = frozenset(answers["enabled"].split())
         told = noted(answers, names)
         routed = edge.read(answers["edge"])
-        jobs = {row.name: row for row in containers if row.name in {names.build, names.before_start, names.hook}}
+        jobs = {row.name: row for row in containers if row.name in names.jobs}
         before = jobs.get(names.before_start)
         return Standing(
             branch=told.branch if told else next((row.branch for row in containers), ""),

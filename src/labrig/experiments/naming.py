@@ -142,9 +142,19 @@ class Names:
         return f"{self.base}--hook"
 
     @property
+    def trial(self) -> str:
+        """The container of a command that somebody tries the experiment with."""
+        return f"{self.base}--trial"
+
+    @property
     def build(self) -> str:
         """The container in which the application is built."""
         return f"{self.base}--build"
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """All containers that run one command and end."""
+        return (self.build, self.before_start, self.hook, self.trial)
 
     def service(self, service: str) -> str:
         """Return the name of a service's container and of its volume."""

@@ -1,0 +1,36 @@
+"""``labrig experiment exec``: a command in an experiment's container."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from labrig.cli.experiment_options import host_options, order, service_option
+from labrig.cli.experiment_session import run
+
+
+@click.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@host_options
+@service_option
+@click.option("-T", "--no-tty", is_flag=True, help="No terminal, also where there is one.")
+@click.argument("name")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def exec(  # noqa: A001  # a verb's module has a command of its name
+    *,
+    project: Path,
+    host: str,
+    ssh_config: Path | None,
+    service: str,
+    no_tty: bool,
+    name: str,
+    command: tuple[str, ...],
+) -> int:
+    """Run COMMAND in the container that serves experiment NAME.
+
+    Standard input goes in; with a terminal on both sides the command has one as well. Ends with the command's own exit
+    code.
+    """
+    given = order(project, name, host=host, ssh_config=ssh_config)
+    own = [f"--service={service}"] if service else []
+    return run(given, "enter", own, command, with_terminal=not no_tty)
