@@ -21,7 +21,8 @@ OF_THE_CHANGE = (
 )
 LINES = 30
 RUNNING = "running"
-_FULL = "No space left on device"
+# As the kernel has it, or Go, in which Docker is written.
+_FULL = "no space left on device"
 # Docker's own, as against those of a command in a container (docker run's manual).
 _DOCKER = 125
 
@@ -58,7 +59,7 @@ def command_failed(step: Step, command: Command, done: Done, *, masked: Sequence
         NOT_FOUND: f"{what}: there is no such command",
         REFUSED: f"the lab host refuses it: {done.err.strip()}",
     }.get(done.code, f"{what} ended with {done.code}")
-    if _FULL in done.err or _FULL in done.out:
+    if _FULL in done.err.lower() or _FULL in done.out.lower():
         return StepFailed(
             step,
             f"a disk of the lab host is full, so it failed to {step}: {why}",
