@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from labrig.engine.ownership import EXPIRES, NEVER
@@ -92,6 +93,11 @@ class Listed:
     def names(self) -> Names:
         """What everything of it is called."""
         return Names(self.app, self.name)
+
+    @property
+    def end(self) -> datetime | None:
+        """When its time is over; None is never, or that nobody can read it."""
+        return record.time(self.expires)
 
     def object(self) -> dict[str, Any]:
         """Return it as JSON has it."""

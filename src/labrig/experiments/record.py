@@ -41,11 +41,16 @@ class Record:
     @property
     def end(self) -> datetime | None:
         """When its time is over; None is never, or that nobody can read it."""
-        try:
-            end = datetime.fromisoformat(self.expires)
-        except ValueError:
-            return None
-        return end if end.tzinfo else end.replace(tzinfo=UTC)
+        return time(self.expires)
+
+
+def time(text: str) -> datetime | None:
+    """Return a time that is written as ISO 8601, one without a zone as UTC; None where nobody can read it."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 _NOTHING = Kept()
@@ -83,7 +88,7 @@ def deployed(
         settings: What the host needs to know of its settings, once it serves by them: until then, and where that
             fails, it serves by those of before.
     """
-    time = now.isoformat(timespec="seconds")
+    today = now.isoformat(timespec="seconds")
     keeps = settings
     if before:
         # A service is made before the new version serves.
@@ -92,8 +97,8 @@ def deployed(
         branch=branch,
         repository=repository,
         creator=before.creator if before else who,
-        created=before.created if before else time,
-        deployed=time,
+        created=before.created if before else today,
+        deployed=today,
         expires=(now + stays).isoformat(timespec="seconds") if stays else "",
         pinned=before.pinned if before else False,
         kept=keeps,

@@ -90,6 +90,45 @@ def _list(_: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+def _sweep_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="tell what would be removed")
+    parser.add_argument("--json", action="store_true", help="tell it as one JSON object at the end")
+
+
+def _sweep(chosen: argparse.Namespace) -> int:
+    import json
+    from dataclasses import asdict
+
+    from labrig import clock
+    from labrig.experiments import listing
+    from labrig.experiments.host import looks, sweeping
+    from labrig.experiments.host.engine import Engine
+    from labrig.experiments.host.local import Local
+
+    def told(swept: sweeping.Swept) -> None:
+        if not chosen.json:
+            sys.stdout.write(f"{swept}\n")
+            sys.stdout.flush()
+
+    unasked: list[str] = []
+    runner, now = Local(), clock.now()
+    experiments = listing.listed(looks.look(Engine()))
+    there = sweeping.ask(runner, (one.repository for one in experiments), unasked.append)
+    over = sweeping.judged(experiments, there, now)
+    if chosen.dry_run:
+        swept = [sweeping.Swept(one.app, one.name, one.branch, why, "would be removed") for one, why in over]
+        for one in swept:
+            told(one)
+    else:
+        swept = sweeping.remove_all(runner, over, there, now, told)
+    for reason in unasked:
+        sys.stderr.write(f"labrig-lab: {reason}\n")
+    if chosen.json:
+        content = {"experiments": len(experiments), "swept": [asdict(one) for one in swept], "unasked": unasked}
+        sys.stdout.write(json.dumps(content) + "\n")
+    return ExitCode.FAILED if any(one.result == "failed" for one in swept) else ExitCode.OK
+
+
 def _experiment_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("app", help="the application")
     parser.add_argument("name", help="the experiment")
@@ -162,6 +201,7 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None], Ac
     "session": ("Run what a developer's key asks for, of what is for developers.", _session_arguments, _session),
     "serve": ("Answer the requests of one deployment, in lines of JSON.", _nothing, _serve),
     "list": ("List all experiments of this host as JSON.", _nothing, _list),
+    "sweep": ("Remove experiments whose branch is gone or whose time is over.", _sweep_arguments, _sweep),
     "enter": ("Run a command, or a shell, in a container of an experiment.", _enter_arguments, _enter),
     "logs": ("Print what a container of an experiment has written.", _logs_arguments, _logs),
     "edge": ("Write or remove a file of the edge, and put that into effect; as root.", _edge_arguments, _edge),
