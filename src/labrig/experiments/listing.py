@@ -60,6 +60,7 @@ class Listed:
         branch: Its branch; empty where neither record nor labels tell.
         release: The commit that serves; empty where none ever did.
         url: Where it is found; empty likewise.
+        host: Its host name; empty likewise.
         version: The version that requests go to; empty where none does.
         repository: Where its branch is.
         creator: ``user@host`` that made it.
@@ -78,6 +79,7 @@ class Listed:
     branch: str = ""
     release: str = ""
     url: str = ""
+    host: str = ""
     version: str = ""
     repository: str = ""
     creator: str = ""
@@ -170,6 +172,7 @@ def _told(
             "branch": noted.branch,
             "release": noted.kept.release,
             "url": noted.kept.url,
+            "host": noted.kept.host,
             "repository": noted.repository,
             "creator": noted.creator,
             "created": noted.created,

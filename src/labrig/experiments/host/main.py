@@ -177,6 +177,15 @@ def _become(argv: list[str]) -> int:
         raise EnvironmentFailed(f"{argv[0]} cannot be started: {error.strerror}") from error
 
 
+def _wake(_: argparse.Namespace) -> int:
+    from labrig.experiments.host import waking
+    from labrig.experiments.host.engine import Engine
+    from labrig.experiments.host.local import Local
+
+    waking.serve(Local(), Engine())
+    return ExitCode.OK
+
+
 def _edge_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=("put", "remove"))
     parser.add_argument("file", help="such as shop--login.conf; put reads it from standard input")
@@ -204,6 +213,7 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None], Ac
     "sweep": ("Remove experiments whose branch is gone or whose time is over.", _sweep_arguments, _sweep),
     "enter": ("Run a command, or a shell, in a container of an experiment.", _enter_arguments, _enter),
     "logs": ("Print what a container of an experiment has written.", _logs_arguments, _logs),
+    "wake": ("Wake experiments when they are asked for, and let idle ones sleep.", _nothing, _wake),
     "edge": ("Write or remove a file of the edge, and put that into effect; as root.", _edge_arguments, _edge),
     "version": ("Tell the version.", _nothing, _version),
 }
