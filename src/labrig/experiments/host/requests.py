@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import IO
@@ -19,12 +20,18 @@ class Growth:
 
     def lines(self) -> list[str]:
         """Return the lines since the last time; one that is half written is returned when it is whole."""
+        is_another = self._is_another()
         found = self._rest()
-        if self._is_another():
-            # What came into the old one between its last line and its rotation has been read.
+        if is_another:
             self._open()
             found += self._rest()
         return found
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _rest(self) -> list[str]:
         found: list[str] = []
@@ -48,10 +55,7 @@ class Growth:
         return (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino) or there.st_size < self._file.tell()
 
     def _open(self) -> None:
-        if self._file is not None:
-            self._file.close()
-        try:
+        self.close()
+        # There is none before the first request.
+        with contextlib.suppress(OSError):
             self._file = self._path.open(encoding="utf-8", errors="replace")
-        except OSError:
-            # There is none before the first request.
-            self._file = None

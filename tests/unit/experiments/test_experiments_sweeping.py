@@ -1,0 +1,65 @@
+"""What a lab host finds out before it removes anything, of real repositories."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from labrig.experiments.command import Command
+from labrig.experiments.host import sweeping
+from labrig.experiments.host.local import Local
+from labrig.experiments.listing import Listed
+from labrig.experiments.protocol import LATE, NOT_FOUND
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+GONE = Listed("shop", "gone", "serves", branch="feature/gone")
+
+
+def repository(folder: Path, *branches: str) -> str:
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@localhost"]
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(folder)], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message=x"], check=True)
+    for one in branches:
+        subprocess.run([*git, "branch", one], check=True)
+    return str(folder)
+
+
+def test_branches_are_asked_for_and_a_repository_that_does_not_answer_is_told(tmp_path: Path) -> None:
+    there = repository(tmp_path / "there", "feature/a", "main-2")
+    told: list[str] = []
+    found = sweeping.ask(Local(), [there, there, "", "/no/such"], told.append)
+    assert found == {there: frozenset({"main", "feature/a", "main-2"}), "/no/such": None}
+    (line,) = told
+    assert "/no/such" in line
+    assert "only the time" in line
+
+
+def test_over_is_whose_branch_is_gone_or_whose_time_is_over_and_nobody_pinned_it() -> None:
+    there = {"/r": frozenset({"main"}), "/silent": None}
+    late = (NOW.replace(year=2026)).isoformat()
+    experiments = [
+        replace(GONE, repository="/r"),
+        replace(GONE, name="pinned", repository="/r", pinned=True),
+        replace(GONE, name="main", repository="/r", branch="main"),
+        replace(GONE, name="silent", repository="/silent"),
+        replace(GONE, name="late", repository="/silent", expires=late),
+        # Nothing but labels is left of it.
+        replace(GONE, name="left", expires=late),
+        replace(GONE, name="young"),
+    ]
+    found = sweeping.judged(experiments, there, NOW)
+    assert {one.name: reason.split()[0] for one, reason in found} == {"gone": "branch", "late": "its", "left": "its"}
+
+
+def test_a_host_runs_commands_as_it_runs_those_of_a_client() -> None:
+    heard: list[tuple[str, bool]] = []
+    shell = ("sh", "-c", "cat; echo wrong >&2; exit 3")
+    done = Local().run(Command(shell, stdin="given"), hear=lambda text, is_error: heard.append((text, is_error)))
+    assert (done.code, done.out, done.err) == (3, "given", "wrong\n")
+    assert heard == [("given", False), ("wrong\n", True)]
+    assert Local().run(Command(("sleep", "60")), seconds=0.1).code == LATE
+    assert Local().run(Command(("no-such-program",))).code == NOT_FOUND
+    many = Local().run_all({str(number): Command(("echo", str(number))) for number in range(20)})
+    assert {name: one.out for name, one in many.items()} == {str(number): f"{number}\n" for number in range(20)}
