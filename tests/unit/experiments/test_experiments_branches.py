@@ -22,9 +22,9 @@ def repository(tmp_path: Path) -> str:
         subprocess.run(["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True)
 
     git("init", "--quiet", "--initial-branch=main")
-    for branch in ("main", "feature/login", "x/refs/heads/login"):
-        git("checkout", "--quiet", *(["-b"] if branch != "main" else []), branch) if branch != "main" else None
-        git("commit", "--quiet", "--allow-empty", "-m", branch)
+    git("commit", "--quiet", "--allow-empty", "-m", "first")
+    for branch in ("feature/login", "x/refs/heads/login"):
+        git("branch", branch)
     git("tag", "login")
     return f"file://{tmp_path}"
 
@@ -54,7 +54,7 @@ def test_of_a_branch_that_is_missing_the_nearest_is_told() -> None:
 
 
 def test_a_repository_that_is_not_reached_is_told_in_gits_words(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentFailed, match="lab1 does not reach the repository file:.*: fatal: .*nothing"):
+    with pytest.raises(EnvironmentFailed, match=r"lab1 does not reach the repository file:.*: fatal: .*nothing"):
         branches.reached(asked(f"file://{tmp_path}/nothing"), f"file://{tmp_path}/nothing", "lab1")
 
 
