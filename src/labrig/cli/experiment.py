@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "open": "Show an experiment in the browser.",
     "pin": "Let an experiment stay until it is deleted by hand.",
     "delete": "Remove all of an experiment.",
+    "sweep": "Remove experiments that are over.",
     "init": "Write every setting, with its meaning, into labrig.yml.",
     "check-config": "Check the settings, and print every one that holds.",
     "encrypt": "Seal a value for the settings.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from labrig.cli.group_containers import has_terminal
 from labrig.errors import EnvironmentFailed, UsageError
@@ -30,15 +31,36 @@ def run(
         EnvironmentFailed: The host is not reached; ssh itself has said why.
     """
     host = hosts.where(order.settings, order.names, host=order.host, config=order.ssh_config)
-    argv = [PROGRAM, command, *options, order.names.app, order.names.name, *(["--", *words] if words else [])]
+    asked = [command, *options, order.names.app, order.names.name, *(["--", *words] if words else [])]
+    config = hosts.configuration(order.settings, order.ssh_config)
+    return attached(host, asked, config, with_terminal=with_terminal)[0]
+
+
+def attached(
+    host: str, words: Sequence[str], config: Path | None, *, with_terminal: bool = False, is_kept: bool = False
+) -> tuple[int, str]:
+    """Run a command of a lab host's program; return its exit code, and what it wrote where that is kept.
+
+    Args:
+        host: As ssh knows it.
+        words: The command.
+        config: Another file than ~/.ssh/config.
+        with_terminal: It gets a terminal, where there is one here.
+        is_kept: What it writes is returned, and not shown.
+
+    Raises:
+        EnvironmentFailed: The host is not reached; ssh itself has said why.
+        UsageError: No command can be given such a word.
+    """
     sys.stdout.flush()
-    with reached(host, config=hosts.configuration(order.settings, order.ssh_config)) as over:
+    with reached(host, config=config) as over:
         try:
-            code = subprocess.run(over.argv(argv, terminal=with_terminal and has_terminal()), check=False).returncode
+            argv = over.argv([PROGRAM, *words], terminal=with_terminal and has_terminal())
+            done = subprocess.run(argv, stdout=subprocess.PIPE if is_kept else None, text=True, check=False)
         except OSError as error:
             raise EnvironmentFailed(f"ssh cannot be started: {error.strerror}", hint="install OpenSSH") from error
         except ValueError as error:
             raise UsageError(str(error)) from error
-    if code == BROKEN:
+    if done.returncode == BROKEN:
         raise EnvironmentFailed(f"no connection to {host}, or it broke", hint="ssh has said why, above")
-    return code if code >= 0 else 128 - code
+    return (done.returncode if done.returncode >= 0 else 128 - done.returncode), done.stdout or ""
