@@ -1,59 +1,101 @@
-"""What a lab host is asked before a plan is made: only what it answers, and no refusal is taken for absence."""
+from __future__ import annotations
 
 from collections.abc import Mapping
-from types import SimpleNamespace
+from ipaddress import IPv4Network
 
 import pytest
 
 from labrig.errors import EnvironmentFailed
+from labrig.experiments import survey as module
 from labrig.experiments.command import Command
 from labrig.experiments.naming import Names
-from labrig.experiments.protocol import PROGRAMS, REFUSED, Done
+from labrig.experiments.protocol import LATE, PROGRAMS, REFUSED, Done
+from labrig.experiments.running import Hear
 from labrig.experiments.settings import Settings
 from labrig.experiments.survey import survey
 
 NAMES = Names("shop", "login")
-SETTINGS = Settings(
-    host="lab",
-    domain="lab.example",
-    app="shop",
-    repository="https://git.example/shop.git",
-    services={
-        "db": {"service": "postgresql", "initial_data": "/srv/dumps"},
-        "other": {"service": "mariadb", "provision": "shared"},
-    },
+SETTINGS = Settings.model_validate(
+    {
+        "host": "lab",
+        "domain": "lab.example",
+        "app": "shop",
+        "repository": "git@git.example:shop.git",
+        "services": {
+            "db": {"service": "postgresql", "initial_data": "/srv/dumps"},
+            "ours": {"service": "mariadb", "provision": "shared"},
+        },
+    }
 )
 
 
 class Host:
-    """Answers nothing but a list of branches, and refuses some programs."""
+    """Answers by a part of what it is asked; of all else there is nothing."""
 
-    host = "lab"
-    hello = SimpleNamespace(subnets=())
+    host = "lab1"
 
-    def __init__(self, *refused: str) -> None:
-        self.refused = refused
-        self.asked: list[str] = []
+    def __init__(self, **answers: tuple[int, str]) -> None:
+        self.answers = {"ls-remote": (0, ""), **answers}
+        self.asked: list[Command] = []
+
+    def run(self, command: Command, *, seconds: float | None = 0, hear: Hear | None = None) -> Done:
+        del seconds, hear
+        self.asked.append(command)
+        words = str(command)
+        nothing = (1 if command.may_fail else 0, "")
+        code, out = next((one for key, one in self.answers.items() if key in words), nothing)
+        return Done(1, code, out)
 
     def run_all(self, commands: Mapping[str, Command]) -> dict[str, Done]:
-        self.asked += [one.argv[0] for one in commands.values()]
-        return {
-            name: Done(1, REFUSED if one.argv[0] in self.refused else 1 if one.may_fail and name != "branch" else 0)
-            for name, one in commands.items()
-        }
+        return {name: self.run(one) for name, one in commands.items()}
 
 
-def asked(host: Host) -> None:
-    survey(host, NAMES, host="shop-login.lab.example", settings=SETTINGS, branch="login")  # type: ignore[arg-type]
+def asked(**answers: tuple[int, str]) -> module.Survey:
+    return survey(Host(**answers), NAMES, host="shop-login.lab.example", settings=SETTINGS, branch="login")
 
 
-def test_only_what_a_lab_host_runs_is_asked() -> None:
+def test_all_that_is_asked_is_asked_of_programs_that_lab_hosts_run() -> None:
     host = Host()
-    asked(host)
-    assert set(host.asked) <= PROGRAMS
+    survey(host, NAMES, host="shop-login.lab.example", settings=SETTINGS, branch="login")
+    assert {one.argv[0] for one in host.asked} <= PROGRAMS
+    # All at once: whoever answers slowly holds up nobody else.
+    assert len(host.asked) > 10
 
 
-@pytest.mark.parametrize("program", ["grep", "docker", "find"])
-def test_what_is_refused_is_not_taken_for_absent(program: str) -> None:
-    with pytest.raises(EnvironmentFailed, match="cannot tell what there is of shop/login"):
-        asked(Host(program))
+def test_what_there_is_is_read() -> None:
+    answers = {
+        "login/key": "geheim\n",
+        "dumps": "12.5 /srv/dumps/a b.sql\n",
+        "ls-remote": f"{'1' * 40}\trefs/heads/login\n",
+    }
+    found = asked(**{key: (0, out) for key, out in answers.items()})
+    assert found.dumps == {"db": {"/srv/dumps/a b.sql": 12.5}}
+    assert found.branches == {"login": "1" * 40}
+    assert found.key == "geheim"
+    assert "geheim" not in repr(found)
+
+
+def test_a_server_of_others_is_told_with_what_it_was_made_with() -> None:
+    found = asked(mariadb=(0, '[true,["MARIADB_ROOT_PASSWORD=a=b","PATH=/"]]\n')).servers["ours"]
+    assert (found.container, found.running) == ("labrig-lab--mariadb", True)
+    assert found.environment["MARIADB_ROOT_PASSWORD"] == "a=b"
+    assert not asked(mariadb=(1, "")).servers["ours"].running
+
+
+def test_the_subnet_of_a_network_is_told() -> None:
+    assert asked(IPAM=(0, "10.213.7.32/27 \n")).subnet == IPv4Network("10.213.7.32/27")
+    assert asked(IPAM=(1, "")).subnet is None
+
+
+@pytest.mark.parametrize("code", [LATE, REFUSED])
+def test_what_could_not_be_asked_is_never_taken_for_absent(code: int) -> None:
+    """Else a key would be made anew, and nobody could open the database any more."""
+    with pytest.raises(EnvironmentFailed, match="lab1 cannot tell what there is of shop/login: grep ended with"):
+        asked(**{"login/key": (code, "")})
+    assert asked(**{"login/key": (1, "")}).key == ""
+
+
+def test_without_settings_only_what_is_the_experiments_own_is_asked() -> None:
+    host = Host()
+    assert survey(host, NAMES, host="x.lab.example").branches is None
+    assert not any("ls-remote" in str(one) or "mariadb" in str(one) for one in host.asked)
