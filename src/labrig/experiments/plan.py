@@ -67,16 +67,19 @@ def delete(standing: Standing, *, hooks: frozenset[str] = frozenset()) -> tuple[
     found: list[Step] = []
     if standing.routed:
         found += [steps.Unroute()]
+    called: list[Step] = []
     if standing.images and standing.environments:
         build, version = max(standing.images), standing.routed or max(standing.environments)
-        found += [
+        called = [
             steps.RunHook(name, "delete", build, version)
             for name, service in standing.services.items()
             if name in hooks and service.has_server
         ]
+    found += called
     for version in standing.containers:
         found += _removed(version)
-    if standing.jobs:
+    if standing.jobs or called:
+        # A hook leaves its container, and a container keeps its image.
         found += [steps.RemoveJobs()]
     for name, service in standing.services.items():
         found += _service_removed(name, service, "the experiment is deleted")
@@ -200,7 +203,8 @@ def _rest(standing: Standing, wanted: Wanted) -> Iterator[Step]:
     for name, service in standing.services.items():
         if name not in wanted.services:
             yield from _service_removed(name, service, "the configuration no longer has it")
-    if standing.jobs or wanted.before_start or wanted.builds_application:
+    hooks = any(service.hook for service in wanted.services.values())
+    if standing.jobs or wanted.before_start or wanted.builds_application or hooks:
         yield steps.RemoveJobs()
     for version in sorted(standing.environments - {wanted.version}):
         yield steps.RemoveEnvironment(version)

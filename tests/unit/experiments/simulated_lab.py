@@ -53,7 +53,7 @@ class Lab:
         """Leave what a step leaves that is killed before its end."""
         if isinstance(step, steps.FetchCode):
             self.change(code="", built="")
-        elif isinstance(step, steps.BuildApplication | steps.RunBeforeStart):
+        elif isinstance(step, steps.BuildApplication | steps.RunBeforeStart | steps.RunHook):
             self.change(jobs=True)
         elif isinstance(step, steps.MakeService):
             self.service(step.service, **self._data(step.service))
@@ -146,6 +146,7 @@ class Lab:
         assert self.standing.images
         assert self.standing.environments
         assert self.standing.services[step.service].has_server
+        self.change(jobs=True)
         if step.moment == "create":
             self.service(step.service, hooked=True)
 
@@ -216,6 +217,7 @@ class Lab:
 
     @do.register
     def _(self, step: steps.RemoveImage) -> None:
+        assert not self.standing.jobs, "docker refuses to remove an image that a container was made of"
         self.change(images=self.standing.images - {step.build})
 
     @do.register

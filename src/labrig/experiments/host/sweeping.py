@@ -117,7 +117,7 @@ def _removed(runner: Runner, one: Listed, reason: str, there: Branches, now: dat
                 return None
             error = _carried_out(runner, names, found)
         except LabrigError as failure:
-            result, error = "failed", failure.message
+            result, error = "failed", _in_words(failure)
     return Swept(names.app, names.name, one.branch, reason, result, error)
 
 
@@ -133,5 +133,11 @@ def _carried_out(runner: Runner, names: Names, found: Survey) -> str:
             # Nobody is there to mend it, and one that nobody needs shall not fill the disk for ever.
             if not isinstance(step, RunHook):
                 raise
-            failures.append(f"on_delete of {step.service}: {failure.message}")
+            failures.append(f"on_delete of {step.service}: {_in_words(failure)}")
     return "; ".join(failures)
+
+
+def _in_words(failure: LabrigError) -> str:
+    """Return what failed, with the last that was said of it, in one line."""
+    said = failure.said[-1:] if isinstance(failure, StepFailed) else ()
+    return ": ".join((failure.message, *said))
