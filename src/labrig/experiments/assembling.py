@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network
@@ -34,16 +34,12 @@ class Opened:
     Attributes:
         own: Of the experiment.
         services: Of each service's own container.
+        secrets: What was sealed, which nobody may be shown; a part of a variable's value, where only that was.
     """
 
     own: Mapping[str, str] = field(default_factory=dict, repr=False)
     services: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
-
-    @property
-    def values(self) -> Iterator[str]:
-        """All values that nobody may be shown."""
-        for variables in (self.own, *self.services.values()):
-            yield from variables.values()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 def opened(settings: Settings, opener: Opener) -> Opened:
@@ -52,16 +48,23 @@ def opened(settings: Settings, opener: Opener) -> Opened:
     Raises:
         UsageError: One cannot be opened; the message has its name, and the hint which keys could.
     """
-    found = {}
+    found, secret = {}, []
+
+    def noted(sealed: bytes) -> bytes:
+        value = opener.open(sealed)
+        secret.append(value.decode(errors="replace"))
+        return value
+
     for name, service in settings.services.items():
         try:
-            found[name] = opened_all(service.environment, opener)
+            found[name] = opened_all(service.environment, noted)
         except UsageError as error:
             raise UsageError(f"services.{name}.environment.{error.message}", hint=error.hint) from error
     try:
-        return Opened(opened_all(settings.environment, opener), found)
+        own = opened_all(settings.environment, noted)
     except UsageError as error:
         raise UsageError(f"environment.{error.message}", hint=error.hint) from error
+    return Opened(own, found, tuple(secret))
 
 
 def assembled(

@@ -159,7 +159,7 @@ def deploy(order: Order) -> Report:
         # Decided before anything else is asked for: whose name it is.
         plan.deploy(found.standing, wanted)
         at = assembling.assembled(order.settings, what, wanted, found, lab.hello, values, who=who(), now=clock.now())
-        masked = (*values.values, at.key, *(one.credentials.password for one in at.services.values()))
+        masked = (*values.secrets, at.key, *(one.credentials.password for one in at.services.values()))
         carrier = Carrier(lab, at, masked, order.watcher, order.is_loud)
         there = found.standing.containers.get(wanted.version)
         if there is not None and there.running and carrier.is_healthy(wanted.version, there.slot):

@@ -227,7 +227,7 @@ def opened(text: str, open_one: Callable[[bytes], bytes]) -> Masked:
         raise UsageError("a sealed value is not text: environments hold UTF-8") from None
 
 
-def opened_all(variables: Mapping[str, str], provider: Provider) -> dict[str, Masked]:
+def opened_all(variables: Mapping[str, str], open_one: Callable[[bytes], bytes]) -> dict[str, Masked]:
     """Return variables with their secrets opened.
 
     Raises:
@@ -236,7 +236,7 @@ def opened_all(variables: Mapping[str, str], provider: Provider) -> dict[str, Ma
     found = {}
     for name, text in variables.items():
         try:
-            found[name] = opened(text, provider.open)
+            found[name] = opened(text, open_one)
         except UsageError as error:
             raise UsageError(f"{name}: {error.message}", hint=error.hint) from error
         except ValueError as error:

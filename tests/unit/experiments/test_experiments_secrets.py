@@ -93,7 +93,7 @@ def test_what_stands_around_sealed_values_stays_and_values_are_masked(keys: Path
         "URL": f"db://me:{secrets.wrapped(sealer.seal(b'hunter2'))}@db/{secrets.wrapped(sealer.seal(b'x'))}",
         "A": "b",
     }
-    found = secrets.opened_all(texts, sealer)
+    found = secrets.opened_all(texts, sealer.open)
     assert found == {"URL": "db://me:hunter2@db/x", "A": "b"}
     assert "hunter2" not in repr(found)
 
@@ -101,10 +101,10 @@ def test_what_stands_around_sealed_values_stays_and_values_are_masked(keys: Path
 def test_a_variable_that_cannot_be_opened_is_named_and_no_value_told(keys: Path) -> None:
     sealer = Age(recipients=(public(keys, "anna"),), identities=(keys / "lab",))
     with pytest.raises(UsageError, match="TOKEN: a sealed value cannot be opened"):
-        secrets.opened_all({"TOKEN": secrets.wrapped(sealer.seal(b"x"))}, sealer)
+        secrets.opened_all({"TOKEN": secrets.wrapped(sealer.seal(b"x"))}, sealer.open)
     binary = secrets.wrapped(sealer.seal(b"\xffhunter2"))
     with pytest.raises(UsageError, match="TOKEN: a sealed value is not text") as caught:
-        secrets.opened_all({"TOKEN": binary}, Age(identities=(keys / "anna",)))
+        secrets.opened_all({"TOKEN": binary}, Age(identities=(keys / "anna",)).open)
     assert caught.value.__cause__.__cause__ is None
     with pytest.raises(UsageError, match=r"TOKEN: ENC\[...\] is damaged"):
-        secrets.opened_all({"TOKEN": "ENC[a]"}, sealer)
+        secrets.opened_all({"TOKEN": "ENC[a]"}, sealer.open)
