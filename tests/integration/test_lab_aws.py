@@ -83,6 +83,14 @@ def test_without_credentials_or_region_one_is_told_what_to_do(
         Kms(key).seal(b"x")
 
 
+def test_what_cannot_be_an_address_or_a_name_is_refused() -> None:
+    for options, said in (({"endpoint": "http://a b"}, "Invalid endpoint"), ({"region": "a b"}, "region_name")):
+        with pytest.raises(UsageError, match=said):
+            Kms("a", **options).open(b"x")
+    with pytest.raises(UsageError, match=r"bucket a/b c: s3.*Invalid bucket name"):
+        Bucket("a/b c").find("/a")
+
+
 def test_a_server_that_does_not_answer_is_the_environments_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EnvironmentFailed, match=r"kms at http://127\.0\.0\.1:9 does not answer"):
         Kms("a", endpoint="http://127.0.0.1:9").open(b"x")

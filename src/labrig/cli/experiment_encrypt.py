@@ -9,15 +9,16 @@ import click
 
 from labrig import yaml_file
 from labrig.cli.console import words
-from labrig.cli.options import project_option
-from labrig.errors import UsageError
-from labrig.experiments import configuration, sealing, secrets
+from labrig.cli.experiment_options import host_options
+from labrig.errors import EnvironmentFailed, UsageError
+from labrig.experiments import configuration, ordering, sealing, secrets
+from labrig.experiments.configuration import Source
 from labrig.experiments.secrets import PublicKey
-from labrig.experiments.settings import SecretsSettings
+from labrig.experiments.settings import SecretsSettings, Settings
 
 
 @click.command()
-@project_option
+@host_options
 @click.argument("name", required=False)
 @click.option(
     "--to",
@@ -26,14 +27,15 @@ from labrig.experiments.settings import SecretsSettings
     metavar="KEY",
     help="Seal to this public SSH key, or the file that has it, besides those of the settings; may be repeated.",
 )
-def encrypt(*, project: Path, name: str | None, keys: tuple[str, ...]) -> None:
+def encrypt(*, project: Path, host: str, ssh_config: Path | None, name: str | None, keys: tuple[str, ...]) -> None:
     """Seal a value, and print what stands for it in the settings: `ENC[...]`, or `NAME=ENC[...]`.
 
     The value is read from standard input, or asked for where that is a terminal; never from an argument, which others
     on this machine could see. It is sealed as `secrets` says: to SSH keys, or with ansible-vault, HashiCorp Vault, KMS.
+    Where the settings have no `secrets`, the lab host is asked whether it has.
     """
     named = tuple(key for one in keys for key in _keys(one))
-    sealer = _sealer(project, named)
+    sealer = _sealer(project, named, host, ssh_config)
     if sys.stdin.isatty():
         value = str(click.prompt("value", hide_input=True, confirmation_prompt=True, err=True))
     else:
@@ -47,17 +49,29 @@ def encrypt(*, project: Path, name: str | None, keys: tuple[str, ...]) -> None:
         words.print(f"can be opened by {one}", markup=False)
 
 
-def _sealer(project: Path, named: tuple[PublicKey, ...]) -> sealing.Sealing:
+def _sealer(project: Path, named: tuple[PublicKey, ...], host: str, ssh_config: Path | None) -> sealing.Sealing:
     """Return what seals for a project, and to further keys; without settings, to those alone."""
     folder, chosen = project, SecretsSettings()
     if not named or _has_settings(project):
         source, settings = configuration.read(project)
         folder, chosen = source.path.parent, settings.secrets
+        if not named and "secrets" not in source.options:
+            chosen = _of_lab(source, settings, host, ssh_config)
     if named:
         if chosen.provider != secrets.AGE:
             raise UsageError(f"--to is for age, and experiment.secrets names {chosen.provider}")
         chosen = chosen.model_copy(update={"keys": (*chosen.keys, *named)})
     return sealing.provider(chosen, home=Path.home(), folder=folder)
+
+
+def _of_lab(source: Source, settings: Settings, host: str, ssh_config: Path | None) -> SecretsSettings:
+    try:
+        return ordering.of_lab(source, settings, host=host, config=ssh_config).secrets
+    except EnvironmentFailed as error:
+        raise UsageError(
+            f"there is no key to seal to: the settings name none, and the lab host's are unknown: {error.message}",
+            hint="experiment.secrets in labrig.yml lists public SSH keys: the lab host's and those of developers",
+        ) from error
 
 
 def _has_settings(project: Path) -> bool:

@@ -24,15 +24,13 @@ def client(service: str, *, region: str = "", endpoint: str = "") -> Any:
         endpoint: The URL of a server that stands for Amazon's.
 
     Raises:
-        UsageError: boto3 is not installed, or no region is known.
+        UsageError: No region is known, and others of ``failures``.
     """
-    try:
+    with failures(service, endpoint):
         import boto3  # noqa: PLC0415  # most laboratories never need it
         from botocore.config import Config  # noqa: PLC0415
-    except ImportError as error:
-        raise UsageError(f"{service} needs boto3, which is not installed", hint="pip install labrig[aws]") from error
-    limits = Config(connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 3})
-    with failures(service, endpoint):
+
+        limits = Config(connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 3})
         # A session of its own: the one that boto3 shares keeps the credentials that it found first.
         return boto3.Session().client(service, region_name=region or None, endpoint_url=endpoint or None, config=limits)
 
@@ -42,11 +40,13 @@ def failures(service: str, endpoint: str = "") -> Iterator[None]:
     """Raise what boto3 raises in labrig's words; no message has a value that was sent.
 
     Raises:
-        UsageError: It refused what it was asked, or there are no credentials.
+        UsageError: It refused what it was asked, there are no credentials, or boto3 is not installed.
         EnvironmentFailed: It is not reached, or fails by itself.
     """
-    from botocore import exceptions  # noqa: PLC0415  # there where client() is
-
+    try:
+        from botocore import exceptions  # noqa: PLC0415  # as boto3
+    except ImportError as error:
+        raise UsageError(f"{service} needs boto3, which is not installed", hint="pip install labrig[aws]") from error
     where = f"{service} at {endpoint}" if endpoint else service
     try:
         yield
@@ -58,10 +58,13 @@ def failures(service: str, endpoint: str = "") -> Iterator[None]:
         code, said = error_code(error), error.response.get("Error", {}).get("Message", "")
         kind = EnvironmentFailed if code in _SERVER else UsageError
         raise kind(f"{where} answered {code}{f': {said}' if said else ''}") from error
+    except (exceptions.ParamValidationError, exceptions.ValidationError, ValueError) as error:
+        raise UsageError(f"{where}: {' '.join(str(error).split())}") from error
     except exceptions.BotoCoreError as error:
         raise EnvironmentFailed(f"{where} does not answer: {error}") from error
 
 
 def error_code(error: Any) -> str:
-    """Return the code of a ``ClientError``."""
-    return str(error.response.get("Error", {}).get("Code", "an error"))
+    """Return the code of a ``ClientError``, ``an error`` where it has none; empty for any other error."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "an error")) if response else ""

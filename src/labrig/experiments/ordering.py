@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labrig.experiments import configuration, naming, sealing, state, state_defaults
+from labrig.experiments import configuration, connection, hosts, naming, sealing, state, state_defaults
 from labrig.experiments.configuration import Source
 from labrig.experiments.connection import Lab
 from labrig.experiments.deploying import Order
@@ -64,7 +64,7 @@ def refined(lab: Lab, source: Source, settings: Settings, name: str) -> tuple[Se
         lab: The lab host.
         source: The application's file.
         settings: What that alone comes to.
-        name: The experiment.
+        name: The experiment; empty asks for what holds for all of the application.
 
     Raises:
         UsageError: What the state says is wrong.
@@ -75,6 +75,24 @@ def refined(lab: Lab, source: Source, settings: Settings, name: str) -> tuple[Se
         layers = state_defaults.layers(there, source, lab.host, settings.app, name)
         settings = configuration.settings(source, *layers, app=settings.app)
     return settings, _opener(settings, source)
+
+
+def of_lab(source: Source, settings: Settings, *, host: str = "", config: Path | None = None) -> Settings:
+    """Return the settings of an application with what its lab host's state says, of several the first one's.
+
+    Args:
+        source: The application's file.
+        settings: What that alone comes to.
+        host: Another one of its lab hosts.
+        config: Another file than ~/.ssh/config.
+
+    Raises:
+        UsageError: What the state says is wrong, or the settings have no such host.
+        EnvironmentFailed: The host cannot be asked.
+    """
+    first = hosts.chosen(settings, host)[0]
+    with connection.lab(first, config=hosts.configuration(settings, config)) as lab:
+        return refined(lab, source, settings, "")[0]
 
 
 def _opener(settings: Settings, source: Source) -> Provider:

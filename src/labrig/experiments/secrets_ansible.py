@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from labrig.errors import EnvironmentFailed, UsageError
@@ -31,12 +32,12 @@ class AnsibleVault:
 
     def seal(self, value: bytes) -> bytes:
         """Return the sealed value; errors are those of ``secrets.Provider``."""
-        sealed: bytes = self._vault().encrypt(value, vault_id=self.vault_id or None)
+        sealed: bytes = self._vault.encrypt(value, vault_id=self.vault_id or None)
         return sealed
 
     def open(self, sealed: bytes) -> bytes:
         """Return the value; errors are those of ``secrets.Provider``."""
-        vault = self._vault()
+        vault = self._vault
         from ansible.parsing.vault import AnsibleVaultError  # noqa: PLC0415
 
         try:
@@ -57,7 +58,9 @@ class AnsibleVault:
         # Ansible's own constants are read when it is imported, which may be long ago.
         return os.environ.get(PASSWORD_FILE) or constants.DEFAULT_VAULT_PASSWORD_FILE or ""
 
+    @cached_property
     def _vault(self) -> Any:
+        # Once for all values: a program may ask somebody for the password.
         # Importing ansible takes a third of a second, and most laboratories never seal with it.
         from ansible import constants  # noqa: PLC0415
         from ansible.errors import AnsibleError  # noqa: PLC0415

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from labrig.errors import UsageError
 from labrig.experiments import aws
@@ -38,14 +40,16 @@ class Kms:
         """
         if len(value) > LONGEST:
             raise UsageError(f"the value has {len(value)} bytes, and KMS seals {LONGEST} at most")
-        client = aws.client("kms", region=self.region, endpoint=self.endpoint)
         with aws.failures("kms", self.endpoint):
-            sealed: bytes = client.encrypt(KeyId=self.key, Plaintext=value)["CiphertextBlob"]
+            sealed: bytes = self._client.encrypt(KeyId=self.key, Plaintext=value)["CiphertextBlob"]
         return sealed
 
     def open(self, sealed: bytes) -> bytes:
         """Return the value; errors are those of ``aws.failures``. The sealed value tells by which key it was sealed."""
-        client = aws.client("kms", region=self.region, endpoint=self.endpoint)
         with aws.failures("kms", self.endpoint):
-            value: bytes = client.decrypt(CiphertextBlob=sealed)["Plaintext"]
+            value: bytes = self._client.decrypt(CiphertextBlob=sealed)["Plaintext"]
         return value
+
+    @cached_property
+    def _client(self) -> Any:
+        return aws.client("kms", region=self.region, endpoint=self.endpoint)

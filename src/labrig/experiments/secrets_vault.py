@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from labrig.errors import EnvironmentFailed, UsageError
@@ -45,16 +46,17 @@ class Vault:
         """Return the sealed value, ``vault:v1:...``; errors are those of ``secrets.Provider``."""
         with self._failures():
             encoded = base64.b64encode(value).decode()
-            answer = self._transit().encrypt_data(name=self.key, plaintext=encoded, mount_point=self.mount)
+            answer = self._transit.encrypt_data(name=self.key, plaintext=encoded, mount_point=self.mount)
             return str(answer["data"]["ciphertext"]).encode()
 
     def open(self, sealed: bytes) -> bytes:
         """Return the value; errors are those of ``secrets.Provider``."""
         with self._failures():
             text = sealed.decode("ascii", "replace")
-            answer = self._transit().decrypt_data(name=self.key, ciphertext=text, mount_point=self.mount)
+            answer = self._transit.decrypt_data(name=self.key, ciphertext=text, mount_point=self.mount)
             return base64.b64decode(answer["data"]["plaintext"])
 
+    @cached_property
     def _transit(self) -> Any:
         import hvac  # noqa: PLC0415  # most laboratories never need it
 

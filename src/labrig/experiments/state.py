@@ -10,6 +10,7 @@ import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from labrig.errors import EnvironmentFailed, UsageError
@@ -110,14 +111,17 @@ class Bucket:
 
     def find(self, key: str) -> Value | None:
         """Return the value for a key. Nothing is kept from one call to the next, so nothing is ever out of date."""
-        client = aws.client("s3", region=self.region, endpoint=self.endpoint)
-        found = defaults.found(key, lambda one: self._get(client, one))
+        found = defaults.found(key, self._get)
         return Value(*found) if found else None
 
-    def _get(self, client: Any, key: str) -> str | None:
+    @cached_property
+    def _client(self) -> Any:
+        return aws.client("s3", region=self.region, endpoint=self.endpoint)
+
+    def _get(self, key: str) -> str | None:
         try:
             with aws.failures("s3", self.endpoint):
-                content: bytes = client.get_object(Bucket=self.bucket, Key=key.lstrip("/"))["Body"].read()
+                content: bytes = self._client.get_object(Bucket=self.bucket, Key=key.lstrip("/"))["Body"].read()
         except UsageError as error:
             code = aws.error_code(error.__cause__)
             if code == "NoSuchKey":

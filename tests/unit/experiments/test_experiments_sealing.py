@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,15 @@ def test_what_another_provider_sealed_is_named(tmp_path: Path) -> None:
     assert who.startswith("anna@desk")
     with pytest.raises(ValueError, match="not sealed with age"):
         sealing.openers(b"rubbish", sealing.provider(by_age, home=tmp_path, folder=tmp_path), by_age)
+
+
+@pytest.mark.parametrize(("name", "package"), [("kms", "botocore"), ("vault", "hvac")])
+def test_what_is_not_installed_is_told_with_how_it_is(
+    name: str, package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    found = sealing.provider(SecretsSettings(provider=name, key="a"), home=tmp_path, folder=tmp_path)
+    for act in (found.seal, found.open):
+        with pytest.raises(UsageError, match=f"{name} needs .*, which is not installed") as caught:
+            act(b"x")
+        assert caught.value.hint.startswith("pip install labrig[")

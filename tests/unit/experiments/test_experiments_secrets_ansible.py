@@ -36,6 +36,15 @@ def test_a_program_may_tell_the_password_of_a_name(tmp_path: Path, password: Pat
     assert AnsibleVault(str(password)).open(sealed) == b"hunter2"
 
 
+def test_a_program_is_asked_once_for_all_values(tmp_path: Path) -> None:
+    program = tmp_path / "ask"
+    program.write_text(f"#!/bin/sh\necho x >> {tmp_path}/asked\necho open sesame\n")
+    program.chmod(0o755)
+    vault = AnsibleVault(str(program))
+    assert {vault.open(vault.seal(value)) for value in (b"a", b"b")} == {b"a", b"b"}
+    assert (tmp_path / "asked").read_text() == "x\n"
+
+
 def test_where_the_settings_name_no_file_ansibles_own_variable_does(
     password: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
