@@ -53,13 +53,12 @@ EXAMPLES = r"""
 # lab.yml, also for: ansible-playbook -i lab.yml labrig.core.lab
 plugin: labrig.core.lab
 hosts: [lab1.example.com, lab2.example.com]
----
-# Of an application whose labrig.yml names its lab hosts; only its own experiments, grouped by state.
-plugin: labrig.core.lab
-project: ../shop
 keyed_groups:
   - key: experiment_state
     prefix: state
+
+# In place of `hosts`, an application whose labrig.yml names its lab hosts: then only its own experiments are listed.
+# project: ../shop
 """
 
 from pathlib import Path
