@@ -14,6 +14,8 @@ from labrig.experiments.standing import Service, Standing, Wanted, WantedService
 from labrig.experiments.steps import Step
 
 SLOTS = (0, 1)
+# Steps that leave containers of commands that have ended.
+_JOBS = (steps.BuildApplication, steps.RunHook, steps.RunBeforeStart)
 
 
 def deploy(standing: Standing, wanted: Wanted) -> tuple[Step, ...]:
@@ -32,13 +34,14 @@ def deploy(standing: Standing, wanted: Wanted) -> tuple[Step, ...]:
             f"its host name is that of experiment {standing.host_taken_by} already",
             hint="--name gives it another name, and host_name in the configuration another pattern",
         )
-    return (
+    found = (
         *_ground(standing, wanted),
         *_services(standing, wanted),
         *_before(standing, wanted),
         *_container(standing, wanted),
-        *_rest(standing, wanted),
     )
+    has_jobs = standing.jobs or any(isinstance(step, _JOBS) for step in found)
+    return (*found, *_rest(standing, wanted, has_jobs=has_jobs))
 
 
 def restore(standing: Standing) -> tuple[Step, ...]:
@@ -198,13 +201,12 @@ def _container(standing: Standing, wanted: Wanted) -> Iterator[Step]:
         yield from _removed(standing.routed)
 
 
-def _rest(standing: Standing, wanted: Wanted) -> Iterator[Step]:
+def _rest(standing: Standing, wanted: Wanted, *, has_jobs: bool) -> Iterator[Step]:
     """Yield what removes that which no version needs any more."""
     for name, service in standing.services.items():
         if name not in wanted.services:
             yield from _service_removed(name, service, "the configuration no longer has it")
-    hooks = any(service.hook for service in wanted.services.values())
-    if standing.jobs or wanted.before_start or wanted.builds_application or hooks:
+    if has_jobs:
         yield steps.RemoveJobs()
     for version in sorted(standing.environments - {wanted.version}):
         yield steps.RemoveEnvironment(version)

@@ -96,7 +96,7 @@ def test_a_first_deployment_reads_in_order() -> None:
 
 def test_what_is_deployed_is_only_looked_at_again() -> None:
     again = plan.deploy(deployed(FIRST).standing, FIRST)
-    assert kinds(again) == [steps.WriteRecord, steps.AwaitService, steps.Route, steps.RemoveJobs]
+    assert kinds(again) == [steps.WriteRecord, steps.AwaitService, steps.Route]
 
 
 def test_the_command_before_the_start_has_ended_before_the_old_container_stops() -> None:
