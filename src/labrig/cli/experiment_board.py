@@ -51,7 +51,7 @@ class Board(Alive):
             words.print(Text("✓ ", style="green").append(f"{step}  ", "default").append(f"{seconds:.1f} s", "dim"))
 
     def failed(self, step: Step) -> None:
-        """Show that a step failed; what follows puts things back."""
+        """Show that a step failed, or was interrupted; what follows puts things back."""
         took = f"[{clock.monotonic() - self._began:6.1f}s] " if not self.is_alive else ""
         words.print(Text(f"{took}✗ ", style="red").append(str(step), "default"))
 

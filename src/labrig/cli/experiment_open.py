@@ -20,7 +20,7 @@ from labrig.experiments import inspecting, reachable
 def open(*, project: Path, host: str, ssh_config: Path | None, name: str) -> None:  # noqa: A001  # as the verb is called
     """Print the URL of experiment NAME and show it in the browser; one that sleeps wakes with that."""
     found = inspecting.status(order(project, name, host=host, ssh_config=ssh_config))
-    if not found.url:
+    if found.state == "was never ready":
         raise UsageError(
             f"{found.app}/{found.name} has never been ready, so there is nothing to show",
             hint="`labrig experiment status` tells more",

@@ -50,7 +50,7 @@ class Watcher(Protocol):
         """A step has been done."""
 
     def failed(self, step: Step) -> None:
-        """A step failed."""
+        """A step failed, or was interrupted."""
 
 
 class Silent:
@@ -99,7 +99,7 @@ class Carrier:
             began = clock.monotonic()
             try:
                 self._do(step)
-            except LabrigError:
+            except (LabrigError, KeyboardInterrupt):
                 self.watcher.failed(step)
                 raise
             self.watcher.ended(step, clock.monotonic() - began)
@@ -128,7 +128,8 @@ class Carrier:
 
         def hear(text: str, is_error: bool) -> None:  # noqa: FBT001  # as a connection tells it
             pieces.append(text)
-            if self.is_loud:
+            # That there was nothing to do is nothing to worry anybody with.
+            if self.is_loud and not (is_error and command.may_fail):
                 self.watcher.said(failing.mask(text, self.secrets), is_error=is_error)
 
         done = self.lab.run(command, seconds=LONG.get(type(step), USUAL_SECONDS), hear=hear)

@@ -256,7 +256,8 @@ class Lab:
         said = self._errors.read().decode(errors="replace").strip()
         if code == protocol.NOT_FOUND:
             return EnvironmentFailed(f"{self.host} has not labrig's programs: it is no lab host yet", hint=INSTALL)
-        if code is None or code == 0 or code < 0:
+        # Where sshd is gone without a word, so is what ssh could say.
+        if code is None or code <= 0 or (code == ssh.BROKEN and not said):
             return EnvironmentFailed(
                 f"the connection to {self.host} broke", hint="what was running there is ended; try again"
             )
