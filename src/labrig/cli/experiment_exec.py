@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from labrig.cli.experiment_options import host_options, order, service_option
+from labrig.cli.experiment_options import command_words, host_options, order, service_option
 from labrig.cli.experiment_session import run
 
 
@@ -33,4 +33,4 @@ def exec(  # noqa: A001  # a verb's module has a command of its name
     """
     given = order(project, name, host=host, ssh_config=ssh_config)
     own = [f"--service={service}"] if service else []
-    return run(given, "enter", own, command, with_terminal=not no_tty)
+    return run(given, "enter", own, command_words(command), with_terminal=not no_tty)

@@ -37,7 +37,8 @@ def list(  # noqa: A001  # as the verb is called
     troubles = {where: there.trouble for where, there in seen.items() if there.trouble}
     if json_file is None and (found or not troubles):
         _print(found, is_one_host=len(seen) == 1)
-    told = [{"host": where, **one.object()} for where, one in found]
+    # What the lab host calls `host` is a part of the URL.
+    told = [{**one.object(), "host": where} for where, one in found]
     write_json({"experiments": told, "troubles": troubles}, json_file)
     for trouble in troubles.values():
         words.print(f"labrig: error: {trouble}", markup=False)

@@ -10,6 +10,7 @@ import click
 
 from labrig.cli.experiment_board import Board
 from labrig.cli.options import project_option, seconds
+from labrig.errors import UsageError
 from labrig.experiments import configuration, hosts, ordering
 from labrig.experiments.deploying import Order
 
@@ -46,6 +47,18 @@ def host_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     for option in (_config_option, _host_option, project_option):
         verb = option(verb)
     return verb
+
+
+def command_words(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a command without the ``--`` that may stand before them.
+
+    Raises:
+        UsageError: There is nothing else.
+    """
+    words = given[1:] if given[:1] == ("--",) else given
+    if not words:
+        raise UsageError("there is no command after --")
+    return words
 
 
 def lab_hosts(project: Path, host: str, ssh_config: Path | None) -> tuple[tuple[str, ...], Path | None]:

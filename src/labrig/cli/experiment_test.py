@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from labrig.cli.experiment_options import host_options, order, wait_option
+from labrig.cli.experiment_options import command_words, host_options, order, wait_option
 from labrig.experiments import trying
 
 
@@ -30,4 +30,4 @@ def test(
         stream.write(text)
         stream.flush()
 
-    return trying.run(order(project, name, host=host, ssh_config=ssh_config, wait=wait), command, hear)
+    return trying.run(order(project, name, host=host, ssh_config=ssh_config, wait=wait), command_words(command), hear)

@@ -274,7 +274,7 @@ def _(step: steps.RemoveContainer, at: Deployed) -> tuple[Command, ...]:
 
 @commands.register
 def _(_: steps.RemoveJobs, at: Deployed) -> tuple[Command, ...]:
-    return tuple(_gone(name) for name in at.names.jobs)
+    return (_gone(*at.names.jobs),)
 
 
 @commands.register
@@ -355,6 +355,6 @@ def _container_removed(name: str) -> tuple[Command, ...]:
     return (_disabled(name), _gone(name))
 
 
-def _gone(name: str) -> Command:
-    """Return what removes a container; some versions of Docker fail where there is none."""
-    return Command(("docker", "rm", "--force", name), may_fail=True)
+def _gone(*names: str) -> Command:
+    """Return what removes containers; some versions of Docker fail where there are none."""
+    return Command(("docker", "rm", "--force", *names), may_fail=True)

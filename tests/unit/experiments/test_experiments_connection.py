@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from local_ssh import LocalSsh
 
 from labrig import clock
 from labrig.errors import EnvironmentFailed
@@ -26,13 +25,6 @@ HELLO = Hello(
     version="0.1.0", who="anna", user="990:990", host="lab", domain="lab.example", range="10.213.0.0/16", subnets=(),
     engine="20.10", trouble="", memory=2**30, disk=2**30,
 )  # fmt: skip
-SSH = """\
-#!/bin/sh
-case " $* " in *" -O exit "*) exit 0;; esac
-printf '%s\\n' "$@" > {folder}/arguments
-for last; do :; done
-PATH={folder}:$PATH exec sh -c "exec $last"
-"""
 SERVE = """\
 #!{python}
 import sys
@@ -49,16 +41,8 @@ Install = Callable[[str], None]
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Return a function that makes a text the program ``labrig-lab`` of the host."""
-
-    def program(name: str, text: str) -> None:
-        path = tmp_path / name
-        path.write_text(text)
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-
-    program("ssh", SSH.format(folder=shlex.quote(str(tmp_path))))
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(connection, "_HELLO_SECONDS", 20.0)
-    return lambda text: program("labrig-lab", text)
+    return partial(LocalSsh(tmp_path, monkeypatch).program, "labrig-lab")
 
 
 @pytest.fixture
