@@ -11,7 +11,6 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Callable
 from datetime import datetime
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -20,14 +19,13 @@ from labrig import clock
 from labrig.errors import LabrigError
 from labrig.experiments import edge, idleness, listing, plan
 from labrig.experiments.carrying import Carrier
+from labrig.experiments.failing import StepFailed
 from labrig.experiments.host import looks
 from labrig.experiments.host.engine import Engine
 from labrig.experiments.host.locks import Lock
 from labrig.experiments.host.requests import Growth
 from labrig.experiments.naming import Names, label
 from labrig.experiments.running import Runner
-from labrig.experiments.standing import Standing
-from labrig.experiments.steps import Step
 from labrig.experiments.survey import as_found, survey
 
 WAKER, PUTTER = "who asks for it", "what puts idle experiments to sleep"
@@ -74,7 +72,9 @@ class _Sleep:
             if names is not None and names not in self._waking:
                 self._waking.add(names)
                 try:
-                    await asyncio.to_thread(self._change, names, WAKER, plan.wake, "is awake")
+                    await asyncio.to_thread(self._wake, names)
+                except LabrigError as error:
+                    _tell(f"{names.app}/{names.name} does not wake: {error.message}")
                 finally:
                     self._waking.discard(names)
         writer.close()
@@ -89,30 +89,40 @@ class _Sleep:
             return
         self._asked = {one.host: self._asked[one.host] for one in experiments if one.host in self._asked}
         for one in idleness.idle(experiments, self._asked, self._since, now):
-            if not self._change(one.names, PUTTER, plan.sleep, "sleeps"):
-                # Not every ten seconds again.
-                self._asked[one.host] = now
-
-    def _change(self, names: Names, who: str, plan_for: Callable[[Standing], tuple[Step, ...]], done: str) -> bool:
-        """Do to an experiment what a plan says; return whether it was done, with nothing to do at all as well."""
-        with Lock(names) as lock:
+            # Where it does not come to sleep now, not every ten seconds again.
+            self._asked[one.host] = now
             try:
-                # Where somebody deploys it, it is awake after that; who wants to see it asks again.
-                if not lock.take(who):
-                    return False
-                found = survey(self._runner, names, host="")
-                at = as_found(names, found)
-                planned = plan_for(found.standing)
-                slot = found.standing.containers.get(found.standing.routed)
-                if plan_for is plan.sleep and slot and in_use(at.addresses.slot(slot.slot)):
-                    return False
-                Carrier(self._runner, at).carry_out(planned)
+                self._put_to_sleep(one.names)
             except LabrigError as error:
-                _tell(f"{names.app}/{names.name}: {error.message}")
-                return False
+                _tell(f"{one.app}/{one.name} does not fall asleep: {error.message}")
+
+    def _wake(self, names: Names) -> None:
+        with Lock(names) as lock:
+            # Where somebody deploys it, it is awake after that; who wants to see it asks again.
+            if not lock.take(WAKER):
+                return
+            found = survey(self._runner, names, host="")
+            try:
+                planned = plan.wake(found.standing)
+                Carrier(self._runner, as_found(names, found)).carry_out(planned)
+            except StepFailed:
+                # As it was: the next request begins anew, and until then it takes no memory.
+                found = survey(self._runner, names, host="")
+                Carrier(self._runner, as_found(names, found)).carry_out(plan.sleep(found.standing))
+                raise
         if planned:
-            _tell(f"{names.app}/{names.name} {done}")
-        return True
+            _tell(f"{names.app}/{names.name} is awake")
+
+    def _put_to_sleep(self, names: Names) -> None:
+        with Lock(names) as lock:
+            if not lock.take(PUTTER):
+                return
+            found = survey(self._runner, names, host="")
+            at, serving = as_found(names, found), found.standing.containers.get(found.standing.routed)
+            if serving is None or in_use(at.addresses.slot(serving.slot)):
+                return
+            Carrier(self._runner, at).carry_out(plan.sleep(found.standing))
+        _tell(f"{names.app}/{names.name} sleeps")
 
 
 def asked_for(request: bytes) -> Names | None:

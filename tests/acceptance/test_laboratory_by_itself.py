@@ -1,0 +1,124 @@
+"""What a lab host does by itself: it lets experiments sleep and wakes them, sweeps, and knows who did what."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from labrig.experiments.edge import VirtualHost
+from labrig.experiments.naming import Names
+from trials.desk import Desk, host_name, until
+from trials.lab_hosts import LabHost, Laboratory
+from trials.lab_image import SHOP
+
+MAIN = host_name("main")
+AS_LABRIG = "sudo -u labrig sudo -n"
+
+
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    with Laboratory(tmp_path_factory.mktemp("laboratory")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def host(laboratory: Laboratory) -> LabHost:
+    return laboratory.start("lab-1")
+
+
+@pytest.fixture(scope="module")
+def anna(laboratory: Laboratory, host: LabHost) -> Desk:
+    shop = laboratory.repository("shop", SHOP)
+    shop.branch("feature/cups")
+    desk = Desk(laboratory, shop)
+    desk.settings(sleeps="1s", services={"db": {"service": "postgresql", "on_delete": "echo bye; exit 3"}})
+    desk.labrig("create", "main")
+    return desk
+
+
+def ssh(desk: Desk, host: LabHost, *words: str) -> subprocess.CompletedProcess[str]:
+    """Ask the host's account for developers for something, as whoever has a key can."""
+    config = desk.laboratory.folder / desk.developer / "config"
+    return subprocess.run(
+        ["ssh", "-F", config, host.name, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+
+
+def state(desk: Desk, host: LabHost) -> dict[str, str]:
+    told = json.loads(ssh(desk, host, "labrig-lab", "list").stdout)
+    return {one["name"]: one["state"] for one in told["experiments"]}
+
+
+def test_one_that_nobody_asks_for_sleeps_until_somebody_does(anna: Desk, host: LabHost) -> None:
+    until(lambda: state(anna, host) == {"main": "sleeps"}, seconds=60)
+    # Its services run on.
+    until(lambda: host.root("docker ps --format '{{.Names}}'").split() == ["shop--main--s-db"])
+    host.root("systemctl stop labrig-wake.socket labrig-wake.service")
+    asleep = host.ask(MAIN, "/health")
+    assert (asleep.status, "waking up" in asleep.text) == (503, True)
+    # The request that wakes it was answered although nobody was there to wake it.
+    assert state(anna, host) == {"main": "sleeps"}
+    host.root("systemctl start labrig-wake.socket labrig-wake.service")
+    assert host.ask(MAIN).status == 503
+    until(lambda: host.ask(MAIN, "/health").status == 200, seconds=60)
+    assert json.loads(host.ask(MAIN, "/health").text)["branch"] == "main"
+
+
+def test_the_sweep_removes_what_is_over_also_where_its_hook_fails(anna: Desk, host: LabHost) -> None:
+    anna.labrig("create", "feature/cups")
+    before = {key for key in host.objects() if "feature-cups" not in key}
+    anna.repository.drop("feature/cups")
+    told = ssh(anna, host, "labrig-lab", "sweep", "--json")
+    (swept,) = json.loads(told.stdout)["swept"]
+    assert (swept["name"], swept["result"]) == ("feature-cups", "removed")
+    assert swept["reason"] == "branch feature/cups is gone"
+    assert "on_delete of db" in swept["error"]
+    assert set(host.objects()) == before
+    assert set(state(anna, host)) == {"main"}
+
+
+@pytest.mark.parametrize(
+    "asked", [[], ["bash", "-i"], ["cat", "/etc/passwd"], ["labrig-lab", "wake"], ["edge", "put", "a.conf"]]
+)
+def test_a_developers_key_opens_nothing_else(anna: Desk, host: LabHost, asked: list[str]) -> None:
+    refused = ssh(anna, host, *asked)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "there are serve, list" in refused.stderr
+
+
+def test_the_journal_tells_who_did_what(anna: Desk, host: LabHost) -> None:
+    assert ssh(anna, host, "labrig-lab", "enter", "shop", "main", "--", "true").returncode in {0, 3}
+    journal = host.root("journalctl --identifier labrig-lab --output cat")
+    assert 'anna: ["labrig-lab", "enter", "shop", "main", "--", "true"]' in journal
+    assert 'anna: ["docker", "create", "--name=shop--main--' in journal
+    key = host.root("cat /srv/labrig/experiments/shop/main/key").strip()
+    assert key
+    assert key not in journal
+
+
+def test_what_nginx_refuses_never_takes_its_place_and_many_files_at_once_all_do(host: LabHost) -> None:
+    def put(name: str, text: str) -> str:
+        return f"{AS_LABRIG} labrig-edge put shop--{name}.conf <<'END'\n{text}END\n"
+
+    names = [f"n{number}" for number in range(8)]
+    texts = {
+        one: VirtualHost(Names("shop", one), host_name(one), "v1")
+        .awake("127.0.0.1:9")
+        .replace("proxy_pass http://127.0.0.1:9", f"return 200 {one}")
+        for one in names
+    }
+    host.root("\n".join(f"({put(one, text)}) &" for one, text in texts.items()) + "\nwait")
+    assert [host.ask(host_name(one)).text for one in names] == names
+    wrong = put("n0", "server { listn 80; }\n")
+    said = host.root(f"exec 2>&1\nset +e\n{wrong}echo refused $?")
+    assert "unknown directive" in said
+    assert "refused 2" in said
+    host.root("nginx -t")
+    assert host.ask(host_name("n0")).text == "n0"
+    host.root("\n".join(f"{AS_LABRIG} labrig-edge remove shop--{one}.conf &" for one in names) + "\nwait")
+    assert {host.ask(host_name(one)).text == one for one in names} == {False}
+    refused = host.root(f"{AS_LABRIG} labrig-edge remove ../nginx.conf 2>&1 || echo refused")
+    assert "refused" in refused
