@@ -6,7 +6,7 @@ It is part of the record, so a sweep on the host does by itself what the client 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -89,14 +89,21 @@ class Kept:
 
 
 def read(told: Mapping[str, Any]) -> Kept:
-    """Return what ``object`` told.
+    """Return what ``object`` told; what another version of labrig told besides is not read.
 
     Raises:
         TypeError: It is something else.
     """
-    tls = told.get("tls")
-    parts = {"limits": Limits(**told.get("limits", {})), "health": Health(**told.get("health", {}))}
-    return Kept(**{**told, **parts, "tls": Tls(**tls) if tls else None})
+    found = known(Kept, told)
+    for name, kind in (("limits", Limits), ("health", Health), ("tls", Tls)):
+        if found.get(name) is not None:
+            found[name] = kind(**known(kind, found[name]))
+    return Kept(**found)
+
+
+def known(kind: type, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is told of the fields that a class of data has."""
+    return {one.name: told[one.name] for one in fields(kind) if one.name in told}
 
 
 def of(settings: Settings, what: Identity) -> Kept:

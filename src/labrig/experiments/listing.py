@@ -11,7 +11,6 @@ from labrig.engine.ownership import EXPIRES, NEVER
 from labrig.experiments import edge, record
 from labrig.experiments.edge import Routed
 from labrig.experiments.naming import APP, BRANCH, NAME, SERVICE, SLOT, VERSION, Names
-from labrig.experiments.record import Record
 
 # Requests go to a container that runs; the next one wakes it; they go to one that does not run; they go nowhere.
 State = Literal["serves", "sleeps", "does not answer", "was never ready"]
@@ -127,7 +126,7 @@ def listed(look: Look) -> list[Listed]:
     return [
         _told(
             names,
-            record.read(look.records.get(names, "")),
+            look.records.get(names, ""),
             routes.get(names),
             containers.get(names, ()),
             labels.get(names, {}),
@@ -144,7 +143,7 @@ def _names(labels: Mapping[str, str]) -> Names:
 
 def _told(
     names: Names,
-    noted: Record | None,
+    text: str,
     routed: Routed | None,
     mine: Sequence[Container],
     labels: Mapping[str, str],
@@ -163,7 +162,10 @@ def _told(
         version=routed.version if routed else "",
         services={one.labels[SERVICE]: one.is_running for one in mine if SERVICE in one.labels},
         busy=busy,
+        # Until when it stays stands in a record that cannot be read: nobody shall sweep it.
+        pinned=bool(text),
     )
+    noted = record.read(text)
     if noted is None:
         return told
     return Listed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from labrig.experiments import kept
@@ -60,9 +60,9 @@ def read(text: str) -> Record | None:
     """Return the record of a file's content; None where it is none."""
     try:
         told = json.loads(text)
-        found = {one.name: told[one.name] for one in fields(Record)}
-        return Record(**{**found, "kept": kept.read(found["kept"])})
-    except (ValueError, KeyError, TypeError):
+        found = kept.known(Record, told)
+        return Record(**{**found, "kept": kept.read(found.get("kept", {}))})
+    except (ValueError, TypeError):
         return None
 
 

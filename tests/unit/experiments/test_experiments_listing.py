@@ -79,3 +79,9 @@ def test_one_without_a_record_is_told_by_its_labels_and_one_without_anything_els
 
 def test_what_is_no_experiments_is_not_listed() -> None:
     assert listing.listed(Look(containers=(Container({"org.labrig.kind": "experiment"}, "running"),))) == []
+
+
+def test_one_whose_record_cannot_be_read_is_never_swept() -> None:
+    labels = {**LABELS, "org.labrig.expires": "2027-01-01T00:00:00+00:00"}
+    assert one(Look(labels=(labels,), records={LOGIN: '{"branch": "feature'})).pinned
+    assert not one(Look(labels=(labels,), records={LOGIN: ""})).pinned

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -74,3 +75,11 @@ def test_what_the_host_needs_of_the_settings_is_part_of_the_record() -> None:
     assert (found.kept.sleeps, found.kept.health.timeout) == (7200, 90)
     assert found.kept.on_delete == {"db": "./manage forget"}
     assert "hash" not in repr(noted)
+
+
+def test_what_another_version_of_labrig_wrote_is_read_as_far_as_it_is_known() -> None:
+    text = first().text()
+    assert record.read(text.replace('"kept": {', '"later": 1, "kept": {"later": 1, ')) == first()
+    told = json.loads(text)
+    del told["kept"]
+    assert record.read(json.dumps(told)) == first()

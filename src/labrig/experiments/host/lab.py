@@ -41,7 +41,7 @@ def read(file: Path = FILE) -> Lab:
         UsageError: The file cannot be read.
     """
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
+        told = dict(json.loads(file.read_text(encoding="utf-8")))
         known = {one.name: told[one.name] for one in fields(Lab) if one.name in told}
         return Lab(**{name: str(value) for name, value in known.items()})
     except FileNotFoundError:
