@@ -186,7 +186,7 @@ def test_an_experiment_is_started_again_and_forgotten(host: Host, experiment: st
     host.check_output("sh -c %s", asked)
     assert as_service_user(host, f"sudo --non-interactive systemctl disable --now --quiet {UNIT}") == 0
     assert host.check_output("docker inspect --format '{{.State.Running}}' %s", experiment) == "false"
-    assert host.check_output("systemctl list-units --all --plain --no-legend 'labrig-container@*'") == ""
+    assert host.check_output("systemctl list-units --all --plain --no-legend 'labrig-container@shop*'") == ""
 
 
 @pytest.mark.parametrize("port", [22, 80])
