@@ -51,7 +51,7 @@ def failures(service: str, endpoint: str = "") -> Iterator[None]:
     try:
         yield
     except exceptions.NoRegionError as error:
-        raise UsageError(f"{where}: no region is known", hint="option region, or AWS_REGION") from error
+        raise UsageError(f"{where}: no region is known", hint="option region, or AWS_DEFAULT_REGION") from error
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ProfileNotFound) as error:
         raise UsageError(f"{where}: {error}", hint="aws configure, or AWS_ACCESS_KEY_ID and its secret") from error
     except exceptions.ClientError as error:
