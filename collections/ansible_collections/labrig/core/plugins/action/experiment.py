@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.labrig.core.plugins.plugin_utils.controller import in_ansibles_words, needs_labrig
 
 try:
-    from labrig.errors import LabrigError, UsageError
+    from labrig.errors import UsageError
     from labrig.experiments import deploying, naming, ordering
     from labrig.project_file import duration
 except ImportError as problem:
@@ -43,15 +43,9 @@ class ActionModule(ActionBase):
             },
             required_one_of=[["branch", "name"]],
         )
-        if MISSING is not None:
-            raise AnsibleActionFail(
-                f"labrig.core.experiment needs the Python package labrig on the controller: {MISSING}. "
-                "Install it beside ansible-core: pip install labrig"
-            )
-        try:
+        needs_labrig("labrig.core.experiment", MISSING)
+        with in_ansibles_words():
             return {**result, **self._done(asked)}
-        except LabrigError as error:
-            raise AnsibleActionFail(error.message + (f" ({error.hint})" if error.hint else "")) from error
 
     def _done(self, asked):
         order = self._order(asked)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.labrig.core.plugins.plugin_utils.controller import in_ansibles_words, needs_labrig
 
 try:
-    from labrig.errors import LabrigError
     from labrig.experiments import configuration, hosts, overview
 except ImportError as problem:
     MISSING = problem
@@ -37,15 +37,9 @@ class ActionModule(ActionBase):
                 "ssh_config": {"type": "path"},
             }
         )
-        if MISSING is not None:
-            raise AnsibleActionFail(
-                f"labrig.core.experiment_info needs the Python package labrig on the controller: {MISSING}. "
-                "Install it beside ansible-core: pip install labrig"
-            )
-        try:
+        needs_labrig("labrig.core.experiment_info", MISSING)
+        with in_ansibles_words():
             return {**result, "changed": False, "experiments": self._found(asked)}
-        except LabrigError as error:
-            raise AnsibleActionFail(error.message + (f" ({error.hint})" if error.hint else "")) from error
 
     def _found(self, asked):
         settings = configuration.read(Path(self._loader.path_dwim(asked["project"])))[1]

@@ -10,6 +10,7 @@ import tempfile
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.labrig.core.plugins.plugin_utils.controller import needs_labrig
 
 try:
     from labrig import __version__
@@ -45,11 +46,7 @@ class ActionModule(ActionBase):
                 "interpreter": {"type": "path", "default": "/usr/bin/python3"},
             }
         )
-        if MISSING is not None:
-            raise AnsibleActionFail(
-                f"labrig.core.lab_programs needs the Python package labrig on the controller: {MISSING}. "
-                "Install it beside ansible-core: pip install labrig"
-            )
+        needs_labrig("labrig.core.lab_programs", MISSING)
         archive = asked["archive"]
         words = {name: shlex.quote(asked[name]) for name in ("interpreter", "archive")}
         files = {archive: (programs.build(), "0644")}

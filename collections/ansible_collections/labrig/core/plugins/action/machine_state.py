@@ -12,9 +12,9 @@ import tempfile
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.labrig.core.plugins.plugin_utils.controller import in_ansibles_words, needs_labrig
 
 try:
-    from labrig.errors import LabrigError
     from labrig.state import capture
     from labrig.state.dimensions import DIMENSIONS
     from labrig.state.model import State
@@ -48,16 +48,10 @@ class ActionModule(ActionBase):
                 "return_state": {"type": "bool", "default": False},
             }
         )
-        if MISSING is not None:
-            raise AnsibleActionFail(
-                f"labrig.core.machine_state needs the Python package labrig on the controller: {MISSING}. "
-                "Install it beside ansible-core: pip install labrig"
-            )
+        needs_labrig("labrig.core.machine_state", MISSING)
         self._check(asked)
-        try:
+        with in_ansibles_words():
             return {**result, **self._captured(asked, task_vars or {})}
-        except LabrigError as error:
-            raise AnsibleActionFail(error.message + (f" ({error.hint})" if error.hint else "")) from error
 
     def _check(self, asked):
         unknown = [name for name in asked["dimensions"] or () if name not in DIMENSIONS]

@@ -7,9 +7,9 @@ import os
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.labrig.core.plugins.plugin_utils.controller import in_ansibles_words, needs_labrig
 
 try:
-    from labrig.errors import LabrigError
     from labrig.state import comparison
     from labrig.state.model import State
     from labrig.targets import files
@@ -56,15 +56,9 @@ class ActionModule(ActionBase):
                 "fail_on_difference": {"type": "bool", "default": True},
             }
         )
-        if MISSING is not None:
-            raise AnsibleActionFail(
-                f"labrig.core.machine_state_compare needs the Python package labrig on the controller: {MISSING}. "
-                "Install it beside ansible-core: pip install labrig"
-            )
-        try:
+        needs_labrig("labrig.core.machine_state_compare", MISSING)
+        with in_ansibles_words():
             pair = [self._state(asked[side], task_vars or {}) for side in ("left", "right")]
-        except LabrigError as error:
-            raise AnsibleActionFail(error.message + (f" ({error.hint})" if error.hint else "")) from error
         told = comparison.tell(
             *pair,
             rules="" if asked["rules"] == "auto" else asked["rules"],

@@ -67,9 +67,9 @@ from urllib.parse import urlsplit
 from ansible.errors import AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
+from ansible_collections.labrig.core.plugins.plugin_utils.controller import in_ansibles_words, needs_labrig
 
 try:
-    from labrig.errors import LabrigError
     from labrig.experiments import configuration, overview
     from labrig.experiments import hosts as lab_hosts
 except ImportError as problem:
@@ -92,17 +92,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
     def parse(self, inventory, loader, path, cache=True):
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
-        if MISSING is not None:
-            raise AnsibleParserError(
-                f"inventory plugin labrig.core.lab needs the Python package labrig on the controller: {MISSING}. "
-                "Install it beside ansible-core: pip install labrig"
-            )
+        needs_labrig("inventory plugin labrig.core.lab", MISSING, AnsibleParserError)
         folder = Path(path).resolve().parent
         config = self.get_option("ssh_config")
-        try:
+        with in_ansibles_words(AnsibleParserError):
             self._add(folder, folder / Path(config).expanduser() if config else None)
-        except LabrigError as error:
-            raise AnsibleParserError(f"{error.message}{f' ({error.hint})' if error.hint else ''}") from error
 
     def _add(self, folder, config):
         hosts, app = self.get_option("hosts"), ""
