@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import yaml
@@ -42,9 +43,13 @@ class Desk:
     repository: Repository
     developer: str = "anna"
 
+    @property
+    def folder(self) -> Path:
+        """Where the settings are, beside the work tree, whose branches come and go."""
+        return self.repository.folder.with_name("desk")
+
     def settings(self, **options: Any) -> None:
         """Write the settings for experiments: the application's own, with options replaced; None removes one."""
-        path = self.repository.folder / "labrig.yml"
         found = yaml.safe_load((SHOP / "labrig.yml").read_text())["experiment"]
         found |= {
             "host": next(iter(self.laboratory.hosts)),
@@ -52,19 +57,21 @@ class Desk:
             "repository": self.repository.url,
             **options,
         }
-        path.write_text(yaml.safe_dump({"experiment": {key: one for key, one in found.items() if one is not None}}))
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "labrig.yml").write_text(
+            yaml.safe_dump({"experiment": {key: one for key, one in found.items() if one is not None}})
+        )
 
     def start(self, *words: str, **more: Any) -> subprocess.Popen[str]:
         """Start ``labrig experiment`` with these words."""
         return subprocess.Popen(
             [sys.executable, "-m", "labrig", "experiment", *words],
-            cwd=self.repository.folder,
+            cwd=self.folder,
             env=self.environment(),
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            **more,
+            **{"stdin": subprocess.DEVNULL, **more},
         )
 
     def environment(self) -> Mapping[str, str]:
@@ -81,7 +88,8 @@ class Desk:
                 process.kill()
                 raise
         told = f"labrig experiment {' '.join(words)} ended with {process.returncode}:\n{out}\n{err}"
-        assert "Traceback (most recent call last)" not in err, told
+        # What a container wrote is told behind a bar.
+        assert "\nTraceback (most recent call last)" not in f"\n{err}", told
         assert code is None or process.returncode == code, told
         return Said(process.returncode, out, err)
 

@@ -73,9 +73,8 @@ class LabHost:
         """Return everything on its engine by kind and name, with what tells it from one that was made anew."""
         listed = {
             "container": "docker ps --all --no-trunc --format '{{.Names}}\t{{.ID}} {{.State}}'",
-            "volume": "docker volume ls --format '{{.Name}}' | xargs -r docker volume inspect "
-            "--format '{{.Name}}\t{{.CreatedAt}}'",
-            "network": "docker network ls --no-trunc --format '{{.Name}}\t{{.ID}}'",
+            "volume": "find /var/lib/docker/volumes -mindepth 1 -maxdepth 1 -type d -printf '%f\t%i\n'",
+            "network": "docker network ls --filter type=custom --no-trunc --format '{{.Name}}\t{{.ID}}'",
             "image": "docker image ls --no-trunc --format '{{.Repository}}:{{.Tag}}\t{{.ID}}'",
         }
         found = {}

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from labrig import clock
 from labrig.engine import ownership
 from labrig.engine.images import look_up
 from labrig.engine.machines import PRIVILEGED_CAPABILITIES, Machine, MachineSpec
@@ -27,6 +28,7 @@ COLLECTION = ROOT / "collections/ansible_collections/labrig/core"
 SHOP = ROOT / "examples/shop"
 POSTGRESQL = Path(__file__).parent / "images/postgresql"
 
+REPOSITORY = "labrig/lab-host"
 DOMAIN = "lab.test"
 DEVELOPERS = ("anna", "ben")
 # What a bare host of a provider has, and what the roles install: here so that it is fetched once.
@@ -96,9 +98,12 @@ def lab_image(run_: Run) -> str:
     ground_key = key([bare, *GROUND, *ENGINE, UNPACK], [POSTGRESQL, SHOP / "Dockerfile"])
     of_programs = hashlib.sha256(programs.build()).hexdigest()
     host_key = key([ground_key, of_programs, json.dumps(VARIABLES)], OF_THE_COLLECTION)
-    with ownership.turn("trials-lab-image"):
-        ground = kept(run_, f"ground-{ground_key}", IMAGE, lay_ground)
-        return kept(run_, f"host-{host_key}", ground, provision)
+    name = f"{REPOSITORY}:host-{host_key}"
+    if look_up(run_.client, name) is None:
+        with ownership.turn("trials-lab-image"):
+            ground = kept(run_, f"ground-{ground_key}", IMAGE, lay_ground)
+            kept(run_, f"host-{host_key}", ground, provision)
+    return name
 
 
 def key(words: Sequence[str], paths: Iterable[Path]) -> str:
@@ -113,12 +118,14 @@ def key(words: Sequence[str], paths: Iterable[Path]) -> str:
 
 def kept(run_: Run, tag: str, source: str, make) -> str:
     """Return an image, made by what ``make`` does to a machine of another image where it is not there."""
-    name = f"labrig/lab-host:{tag}"
+    name = f"{REPOSITORY}:{tag}"
     if look_up(run_.client, name) is None:
         machine = run_.start_machine(spec("lab", source), tag)
         make(machine)
         machine.stop()
-        machine.commit("labrig/lab-host", tag, run_.labels("snapshot"))
+        # It outlives the run, as a stored snapshot does.
+        expires = clock.now() + ownership.KEPT_FOR
+        machine.commit(REPOSITORY, tag, ownership.labels(kind="snapshot", project="trials", expires=expires))
         machine.remove()
     return name
 
