@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from rich.text import Text
 from labrig import clock
 from labrig.cli.console import Alive, out, words, write_json
 from labrig.errors import LabrigError
-from labrig.experiments.deploying import Report
+from labrig.experiments.deploying import Order, Report
 from labrig.experiments.failing import StepFailed
 from labrig.experiments.steps import Step
 
@@ -56,7 +58,26 @@ class Board(Alive):
         words.print(Text(f"{took}✗ ", style="red").append(str(step), "default"))
 
 
-def told_failure(error: StepFailed) -> None:
+@contextmanager
+def shown(order: Order, json_file: Path | None) -> Iterator[Order]:
+    """Show how far an order is while it is carried out, and tell what failed.
+
+    Args:
+        order: The order.
+        json_file: Where a failure is written as JSON; None for nowhere.
+    """
+    board = Board()
+    try:
+        with board:
+            yield order.watched(board)
+    except LabrigError as error:
+        if isinstance(error, StepFailed):
+            _told(error)
+        _write(error, json_file, app=order.settings.app, name=order.name)
+        raise
+
+
+def _told(error: StepFailed) -> None:
     """Print what was said last, and how it stands with the experiment."""
     if error.said:
         words.print("the last that was written there:", markup=False)
@@ -66,7 +87,7 @@ def told_failure(error: StepFailed) -> None:
         words.print(error.left, markup=False)
 
 
-def write_failure(error: LabrigError, file: Path | None, *, app: str, name: str) -> None:
+def _write(error: LabrigError, file: Path | None, *, app: str, name: str) -> None:
     """Write a failure as JSON."""
     told: dict[str, Any] = {"app": app, "name": name, "error": error.message, "hint": error.hint}
     if isinstance(error, StepFailed):

@@ -5,50 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from labrig.cli.console import out, words, write_json
-from labrig.cli.experiment_board import Board, print_plan, told_failure, write_failure
-from labrig.cli.experiment_options import order
-from labrig.errors import LabrigError
+from labrig.cli.experiment_board import print_plan, shown
+from labrig.cli.experiment_options import Call
 from labrig.experiments import deploying, reachable
-from labrig.experiments.failing import StepFailed
 
 
-def deploy(
-    project: Path,
-    name: str,
-    *,
-    branch: str = "",
-    host: str,
-    ssh_config: Path | None,
-    dry_run: bool,
-    wait: str | None,
-    verbose: bool,
-    json_file: Path | None,
-) -> None:
+def deploy(call: Call, name: str, *, branch: str = "", json_file: Path | None) -> None:
     """Deploy, and tell what it came to."""
-    board = Board()
-    wanted = order(
-        project,
-        name,
-        branch=branch,
-        host=host,
-        ssh_config=ssh_config,
-        dry_run=dry_run,
-        wait=wait,
-        verbose=verbose,
-        board=board,
-    )
+    wanted = call.order(name, branch=branch)
     asked = reachable.Name(wanted.identity().virtual_host)
-    try:
-        with board:
-            report = deploying.deploy(wanted)
-    except LabrigError as error:
-        if isinstance(error, StepFailed):
-            told_failure(error)
-        write_failure(error, json_file, app=wanted.settings.app, name=wanted.name)
-        raise
-    if dry_run:
+    with shown(wanted, json_file) as order:
+        report = deploying.deploy(order)
+    if call.dry_run:
         if json_file is None:
-            print_plan(report, commands=verbose)
+            print_plan(report, commands=call.verbose)
     else:
         what = "deployed" if report.changed else "was so already"
         words.print(

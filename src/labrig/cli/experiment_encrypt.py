@@ -9,7 +9,7 @@ import click
 
 from labrig import yaml_file
 from labrig.cli.console import words
-from labrig.cli.experiment_options import host_options
+from labrig.cli.experiment_options import Call, host_options
 from labrig.errors import EnvironmentFailed, UsageError
 from labrig.experiments import configuration, ordering, sealing, secrets
 from labrig.experiments.configuration import Source
@@ -27,7 +27,7 @@ from labrig.experiments.settings import SecretsSettings, Settings
     metavar="KEY",
     help="Seal to this public SSH key, or the file that has it, besides those of the settings; may be repeated.",
 )
-def encrypt(*, project: Path, host: str, ssh_config: Path | None, name: str | None, keys: tuple[str, ...]) -> None:
+def encrypt(*, call: Call, name: str | None, keys: tuple[str, ...]) -> None:
     """Seal a value, and print what stands for it in the settings: `ENC[...]`, or `NAME=ENC[...]`.
 
     The value is read from standard input, or asked for where that is a terminal; never from an argument, which others
@@ -35,7 +35,7 @@ def encrypt(*, project: Path, host: str, ssh_config: Path | None, name: str | No
     Where the settings have no `secrets`, the lab host is asked whether it has.
     """
     named = tuple(key for one in keys for key in _keys(one))
-    sealer = _sealer(project, named, host, ssh_config)
+    sealer = _sealer(call, named)
     if sys.stdin.isatty():
         value = str(click.prompt("value", hide_input=True, confirmation_prompt=True, err=True))
     else:
@@ -49,14 +49,14 @@ def encrypt(*, project: Path, host: str, ssh_config: Path | None, name: str | No
         words.print(f"can be opened by {one}", markup=False)
 
 
-def _sealer(project: Path, named: tuple[PublicKey, ...], host: str, ssh_config: Path | None) -> sealing.Sealing:
+def _sealer(call: Call, named: tuple[PublicKey, ...]) -> sealing.Sealing:
     """Return what seals for a project, and to further keys; without settings, to those alone."""
-    folder, chosen = project, SecretsSettings()
-    if not named or _has_settings(project):
-        source, settings = configuration.read(project)
+    folder, chosen = call.project, SecretsSettings()
+    if not named or _has_settings(call.project):
+        source, settings = configuration.read(call.project)
         folder, chosen = source.path.parent, settings.secrets
         if not named and "secrets" not in source.options:
-            chosen = _of_lab(source, settings, host, ssh_config)
+            chosen = _of_lab(source, settings, call.host, call.ssh_config)
     if named:
         if chosen.provider != secrets.AGE:
             raise UsageError(f"--to is for age, and experiment.secrets names {chosen.provider}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from labrig.cli.experiment_options import command_words, host_options, order, service_option
+from labrig.cli.experiment_options import Call, command_words, host_options, service_option
 from labrig.cli.experiment_session import run
 
 
@@ -18,9 +16,7 @@ from labrig.cli.experiment_session import run
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec(  # noqa: A001  # a verb's module has a command of its name
     *,
-    project: Path,
-    host: str,
-    ssh_config: Path | None,
+    call: Call,
     service: str,
     no_tty: bool,
     name: str,
@@ -31,6 +27,6 @@ def exec(  # noqa: A001  # a verb's module has a command of its name
     Standard input goes in; with a terminal on both sides the command has one as well. Ends with the command's own exit
     code.
     """
-    given = order(project, name, host=host, ssh_config=ssh_config)
+    given = call.order(name)
     own = [f"--service={service}"] if service else []
     return run(given, "enter", own, command_words(command), with_terminal=not no_tty)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labrig.cli.console import out, words, write_json
-from labrig.cli.experiment_options import host_options, json_option, lab_hosts
+from labrig.cli.experiment_options import Call, host_options, json_option
 from labrig.cli.experiment_times import moment
 from labrig.errors import ExitCode
 from labrig.experiments import overview
@@ -24,14 +24,14 @@ STYLES = {"serves": "green", "sleeps": "cyan"}
 @json_option
 @click.argument("app", required=False)
 def list(  # noqa: A001  # as the verb is called
-    *, project: Path, host: str, ssh_config: Path | None, json_file: Path | None, app: str | None
+    *, call: Call, json_file: Path | None, app: str | None
 ) -> ExitCode:
     """List the experiments of the lab hosts that the settings name, of every application; with APP, those of one.
 
     --host names another lab host, also where there are no settings. Ends with 3 where one host cannot be asked; what
     the others tell is printed nevertheless.
     """
-    hosts, config = lab_hosts(project, host, ssh_config)
+    hosts, config = call.lab_hosts()
     seen = overview.of_hosts(hosts, config=config)
     found = [(where, one) for where, there in seen.items() for one in there.experiments if app in (None, one.app)]
     troubles = {where: there.trouble for where, there in seen.items() if there.trouble}

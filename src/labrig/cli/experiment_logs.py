@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from labrig.cli.experiment_options import host_options, order, service_option
+from labrig.cli.experiment_options import Call, host_options, service_option
 from labrig.cli.experiment_session import run
 
 
@@ -20,9 +18,7 @@ from labrig.cli.experiment_session import run
 @click.argument("name")
 def logs(
     *,
-    project: Path,
-    host: str,
-    ssh_config: Path | None,
+    call: Call,
     service: str,
     follow: bool,
     tail: int | None,
@@ -36,4 +32,4 @@ def logs(
     options += ["--timestamps"] if timestamps else []
     options += [f"--tail={tail}"] if tail is not None else []
     options += [f"--since={since}"] if since else []
-    return run(order(project, name, host=host, ssh_config=ssh_config), "logs", options)
+    return run(call.order(name), "logs", options)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import webbrowser
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
 from labrig.cli.console import out, words
-from labrig.cli.experiment_options import host_options, order
+from labrig.cli.experiment_options import Call, host_options
 from labrig.errors import EnvironmentFailed, UsageError
 from labrig.experiments import inspecting, reachable
 
@@ -17,9 +16,9 @@ from labrig.experiments import inspecting, reachable
 @click.command()
 @host_options
 @click.argument("name")
-def open(*, project: Path, host: str, ssh_config: Path | None, name: str) -> None:  # noqa: A001  # as the verb is called
+def open(*, call: Call, name: str) -> None:  # noqa: A001  # as the verb is called
     """Print the URL of experiment NAME and show it in the browser; one that sleeps wakes with that."""
-    found = inspecting.status(order(project, name, host=host, ssh_config=ssh_config))
+    found = inspecting.status(call.order(name))
     if found.state == "was never ready":
         raise UsageError(
             f"{found.app}/{found.name} has never been ready, so there is nothing to show",

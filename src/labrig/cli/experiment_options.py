@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import click
 
-from labrig.cli.experiment_board import Board
 from labrig.cli.options import project_option, seconds
 from labrig.errors import UsageError
 from labrig.experiments import configuration, hosts, ordering
@@ -21,7 +22,8 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would 
 wait_option = click.option(
     "--wait",
     metavar="TIME",
-    default=None,
+    default="0s",
+    callback=lambda _context, _option, value: seconds("--wait", value) if value != "0s" else 0.0,
     help="Wait so long, for example 10m, for somebody else who changes the experiment [default: not at all].",
 )
 verbose_option = click.option(
@@ -42,9 +44,77 @@ _config_option = click.option(
 )
 
 
+@dataclass(frozen=True)
+class Call:
+    """What all verbs that go to a lab host may be called with.
+
+    Attributes:
+        project: The folder whose settings hold.
+        host: The lab host that is named; empty for none.
+        ssh_config: Another file than ~/.ssh/config.
+        dry_run: Nothing is changed.
+        wait: Seconds to wait for somebody else.
+        verbose: What commands write is shown.
+    """
+
+    project: Path
+    host: str
+    ssh_config: Path | None
+    dry_run: bool = False
+    wait: float = 0.0
+    verbose: bool = False
+
+    def order(self, name: str, *, branch: str = "") -> Order:
+        """Return what is wanted done to one experiment.
+
+        Raises:
+            UsageError: The settings are wrong, or the name cannot be one.
+        """
+        return ordering.order(
+            self.project,
+            name,
+            branch=branch,
+            host=self.host,
+            ssh_config=self.ssh_config,
+            dry_run=self.dry_run,
+            wait=self.wait,
+            is_loud=self.verbose,
+        )
+
+    def lab_hosts(self) -> tuple[tuple[str, ...], Path | None]:
+        """Return the lab hosts that are meant, and the file of ssh's settings; without settings, the one that is named.
+
+        Raises:
+            UsageError: The settings are wrong, or there are none and no host is named.
+        """
+        try:
+            settings = configuration.read(self.project)[1]
+        except configuration.NoSettings:
+            if not self.host:
+                raise
+            return (self.host,), self.ssh_config
+        return (self.host,) if self.host else settings.host, hosts.configuration(settings, self.ssh_config)
+
+
 def host_options(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which settings hold, and how to reach the lab host."""
+    """Add the options that say which settings hold, and how to reach the lab host; the verb gets a ``call`` of them.
+
+    Of the options below it, those that ``Call`` has go into it as well.
+    """
+
+    @functools.wraps(verb)
+    def called(**given: Any) -> Any:
+        own = {one.name: given.pop(one.name) for one in fields(Call) if one.name in given}
+        return verb(call=Call(**own), **given)
+
     for option in (_config_option, _host_option, project_option):
+        called = option(called)
+    return called
+
+
+def change_options(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of verbs that carry out a plan."""
+    for option in (json_option, verbose_option, wait_option, dry_run_option):
         verb = option(verb)
     return verb
 
@@ -59,48 +129,3 @@ def command_words(given: tuple[str, ...]) -> tuple[str, ...]:
     if not words:
         raise UsageError("there is no command after --")
     return words
-
-
-def lab_hosts(project: Path, host: str, ssh_config: Path | None) -> tuple[tuple[str, ...], Path | None]:
-    """Return the lab hosts that are meant, and the file of ssh's settings: without settings, the one that is named.
-
-    Raises:
-        UsageError: The settings are wrong, or there are none and no host is named.
-    """
-    try:
-        settings = configuration.read(project)[1]
-    except configuration.NoSettings:
-        if not host:
-            raise
-        return (host,), ssh_config
-    return (host,) if host else settings.host, hosts.configuration(settings, ssh_config)
-
-
-def order(
-    project: Path,
-    name: str,
-    *,
-    branch: str = "",
-    host: str = "",
-    ssh_config: Path | None = None,
-    dry_run: bool = False,
-    wait: str | None = None,
-    verbose: bool = False,
-    board: Board | None = None,
-) -> Order:
-    """Return what somebody wants done to one experiment.
-
-    Raises:
-        UsageError: The settings are wrong, or the name cannot be one.
-    """
-    given = ordering.order(
-        project,
-        name,
-        branch=branch,
-        host=host,
-        ssh_config=ssh_config,
-        dry_run=dry_run,
-        wait=seconds("--wait", wait) if wait else 0,
-        is_loud=verbose,
-    )
-    return given if board is None else given.watched(board)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from labrig.cli.console import words
-from labrig.cli.experiment_options import host_options, order, wait_option
+from labrig.cli.experiment_options import Call, host_options, wait_option
 from labrig.experiments import deploying
 
 
@@ -16,8 +14,8 @@ from labrig.experiments import deploying
 @wait_option
 @click.option("--off", is_flag=True, help="Let its time count again.")
 @click.argument("name")
-def pin(*, project: Path, host: str, ssh_config: Path | None, wait: str | None, off: bool, name: str) -> None:
+def pin(*, call: Call, off: bool, name: str) -> None:
     """Let experiment NAME stay until it is deleted by hand: neither its time nor the end of its branch removes it."""
-    report = deploying.pin(order(project, name, host=host, ssh_config=ssh_config, wait=wait), pinned=not off)
+    report = deploying.pin(call.order(name), pinned=not off)
     state = "its time counts" if off else "stays until it is deleted"
     words.print(f"{report.app}/{report.name} {state}" + ("" if report.changed else ", as before"), markup=False)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from labrig.cli.experiment_options import host_options, order, service_option
+from labrig.cli.experiment_options import Call, host_options, service_option
 from labrig.cli.experiment_session import run
 
 
@@ -14,10 +12,10 @@ from labrig.cli.experiment_session import run
 @host_options
 @service_option
 @click.argument("name")
-def shell(*, project: Path, host: str, ssh_config: Path | None, service: str, name: str) -> int:
+def shell(*, call: Call, service: str, name: str) -> int:
     """Open the best shell there is in the container that serves experiment NAME.
 
     What is changed there is gone with the next deployment. Ends with the shell's own exit code.
     """
-    given = order(project, name, host=host, ssh_config=ssh_config)
+    given = call.order(name)
     return run(given, "enter", [f"--service={service}"] if service else [], with_terminal=True)

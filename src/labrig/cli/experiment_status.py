@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labrig.cli.console import out, words, write_json
-from labrig.cli.experiment_options import host_options, json_option, order
+from labrig.cli.experiment_options import Call, host_options, json_option
 from labrig.cli.experiment_times import moment
 from labrig.experiments.inspecting import Status
 from labrig.experiments.inspecting import status as asked
@@ -21,12 +21,12 @@ _STYLES = {"serves": "green", "sleeps": "cyan"}
 @host_options
 @json_option
 @click.argument("name")
-def status(*, project: Path, host: str, ssh_config: Path | None, json_file: Path | None, name: str) -> None:
+def status(*, call: Call, json_file: Path | None, name: str) -> None:
     """Tell how it stands with experiment NAME: whether it answers, why not, what is deployed, until when it stays.
 
     Ends with 0 whatever the state is.
     """
-    found = asked(order(project, name, host=host, ssh_config=ssh_config))
+    found = asked(call.order(name))
     if json_file is not None:
         write_json(found.content(), json_file)
         return

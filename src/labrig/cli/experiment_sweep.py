@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from labrig.cli.console import words, write_json
-from labrig.cli.experiment_options import dry_run_option, host_options, json_option, lab_hosts
+from labrig.cli.experiment_options import Call, dry_run_option, host_options, json_option
 from labrig.cli.experiment_session import attached
 from labrig.errors import ExitCode, LabrigError
 
@@ -18,19 +18,19 @@ from labrig.errors import ExitCode, LabrigError
 @host_options
 @dry_run_option
 @json_option
-def sweep(*, project: Path, host: str, ssh_config: Path | None, dry_run: bool, json_file: Path | None) -> int:
+def sweep(*, call: Call, json_file: Path | None) -> int:
     """Remove the experiments whose branch is gone, or whose time is over and that nobody has pinned.
 
     Each lab host does so by itself from time to time. Of every application on it, what is there is compared with its
     repository. --host names another lab host, also where there are no settings. Ends with 1 where one could not be
     removed, and with 3 where a host cannot be asked.
     """
-    hosts, config = lab_hosts(project, host, ssh_config)
+    hosts, config = call.lab_hosts()
     codes, told = [], {}
     for one in hosts:
         if len(hosts) > 1:
             words.print(f"{one}:", markup=False)
-        options = ["sweep", *(["--dry-run"] if dry_run else []), *(["--json"] if json_file else [])]
+        options = ["sweep", *(["--dry-run"] if call.dry_run else []), *(["--json"] if json_file else [])]
         try:
             code, text = attached(one, options, config, is_kept=json_file is not None)
         except LabrigError as error:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
-from labrig.cli.experiment_options import command_words, host_options, order, wait_option
+from labrig.cli.experiment_options import Call, command_words, host_options, wait_option
 from labrig.experiments import trying
 
 
@@ -16,9 +15,7 @@ from labrig.experiments import trying
 @wait_option
 @click.argument("name")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def test(
-    *, project: Path, host: str, ssh_config: Path | None, wait: str | None, name: str, command: tuple[str, ...]
-) -> int:
+def test(*, call: Call, name: str, command: tuple[str, ...]) -> int:
     """Run COMMAND in a new container of experiment NAME: with its image, environment and network, for this alone.
 
     COMMAND is words, or one text for the shell. The experiment is not updated meanwhile. Ends with the command's own
@@ -30,4 +27,4 @@ def test(
         stream.write(text)
         stream.flush()
 
-    return trying.run(order(project, name, host=host, ssh_config=ssh_config, wait=wait), command_words(command), hear)
+    return trying.run(call.order(name), command_words(command), hear)

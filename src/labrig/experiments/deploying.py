@@ -192,8 +192,7 @@ def delete(order: Order) -> Report:
     with order.lab() as lab:
         if not order.dry_run:
             lab.lock(order.names, wait=order.wait)
-        what = order.identity()
-        found = survey(lab, order.names, host=what.virtual_host)
+        found = survey(lab, order.names, host=order.identity().virtual_host)
         at = as_found(order.names, found)
         planned = plan.delete(found.standing, hooks=frozenset(at.kept.on_delete))
         if not planned:
@@ -202,7 +201,7 @@ def delete(order: Order) -> Report:
             order.settings.app,
             order.name,
             lab.host,
-            kept.of(order.settings, what).url,
+            at.kept.url,
             found.standing.branch,
             steps=_told(planned, at),
         )
@@ -228,8 +227,7 @@ def pin(order: Order, *, pinned: bool) -> Report:
     with order.lab() as lab:
         if not order.dry_run:
             lab.lock(order.names, wait=order.wait)
-        what = order.identity()
-        found = survey(lab, order.names, host=what.virtual_host)
+        found = survey(lab, order.names, host=order.identity().virtual_host)
         if found.record is None:
             raise unknown(lab, order)
         changed = found.record.pinned != pinned
@@ -242,7 +240,7 @@ def pin(order: Order, *, pinned: bool) -> Report:
             order.settings.app,
             order.name,
             lab.host,
-            kept.of(order.settings, what).url,
+            found.record.kept.url,
             found.record.branch,
             changed=changed,
             seconds=clock.monotonic() - began,
