@@ -10,7 +10,7 @@ import pytest
 
 from trials.desk import Desk, Readers, Said, host_name, released, until
 from trials.lab_hosts import LabHost, Laboratory
-from trials.lab_image import SHOP
+from trials.lab_image import DOMAIN, SHOP
 
 # What a shell would make something of; each of it would leave a file on the lab host.
 NASTY = "$(touch /tmp/taken) `touch /tmp/taken` ; touch /tmp/taken & | > /tmp/taken ' \" \\ * ~ ${HOME} #"
@@ -79,6 +79,13 @@ def test_an_unknown_option_and_those_that_are_missing(desk: Desk) -> None:
 def test_a_host_that_is_not_reached(desk: Desk) -> None:
     desk.settings(host="lab-9.invalid")
     refused(desk, "create", "main", code=3, says=("lab-9.invalid",))
+
+
+def test_a_domain_that_does_not_resolve_is_told_with_the_record_that_is_missing(desk: Desk) -> None:
+    """A warning where something is deployed, since others may reach it; an error where it shall be looked at here."""
+    told = f"{host_name('main')} does not resolve here", f"*.{DOMAIN}", "lab-1"
+    refused(desk, "update", "main", "--dry-run", code=0, says=told)
+    refused(desk, "open", "main", code=3, says=told)
 
 
 def test_a_host_whose_key_has_changed(desk: Desk, laboratory: Laboratory, tmp_path: Path) -> None:
