@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from labrig import clock
@@ -20,6 +21,8 @@ from labrig.experiments.steps import Step
 
 # What runs a user's own command, or fetches what may be large.
 _HOUR = 3600.0
+# Its unit starts a container again two seconds after its end.
+_RESTARTED_WITHIN = timedelta(seconds=10)
 LONG: Mapping[type[Step], float] = dict.fromkeys(
     (
         steps.FetchCode,
@@ -189,8 +192,11 @@ def state_in_words(done: Done) -> str:
     if told["Status"] in {"exited", "restarting", "dead"}:
         why = "since it had too little memory" if told.get("OOMKilled") else f"with exit code {told['ExitCode']}"
         return f"{told['Status']} {why}"
-    if told["Status"] == failing.RUNNING and not told["FinishedAt"].startswith("0001-"):
-        return "started again and again, since it ends"
+    if told["Status"] == failing.RUNNING:
+        # What has slept, or was there when its host restarted, has ended once as well, but long before it was started.
+        started, ended = (datetime.fromisoformat(told[moment]) for moment in ("StartedAt", "FinishedAt"))
+        if timedelta() <= started - ended < _RESTARTED_WITHIN:
+            return "started again and again, since it ends"
     return str(told["Status"])
 
 

@@ -57,8 +57,8 @@ class Listed:
         name: Its name.
         state: Whether it serves.
         branch: Its branch; empty where neither record nor labels tell.
-        release: The commit that serves; empty where none ever did.
-        url: Where it is found; empty likewise.
+        release: The commit that serves, or that was to serve first; empty where no record tells.
+        url: Where it is found, or was to be; empty likewise.
         host: Its host name; empty likewise.
         version: The version that requests go to; empty where none does.
         repository: Where its branch is.

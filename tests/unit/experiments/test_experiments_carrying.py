@@ -29,8 +29,10 @@ AT = Recorded(
     Addresses(IPv4Network("10.213.0.32/27")),
 )
 WELL = (0, "", "")
-RUNNING = '{"Status": "running", "FinishedAt": "0001-01-01T00:00:00Z"}'
-AGAIN = '{"Status": "running", "FinishedAt": "2027-01-01T00:00:00Z"}'
+STARTED = '"Status": "running", "StartedAt": "2027-01-01T00:00:02.123456789Z"'
+RUNNING = f'{{{STARTED}, "FinishedAt": "0001-01-01T00:00:00Z"}}'
+AGAIN = f'{{{STARTED}, "FinishedAt": "2027-01-01T00:00:00.123456789Z"}}'
+WOKEN = f'{{{STARTED}, "FinishedAt": "2026-12-31T22:00:00.123456789Z"}}'
 KILLED = '{"Status": "exited", "ExitCode": 137, "OOMKilled": true, "FinishedAt": "2027-01-01T00:00:00Z"}'
 Told = tuple[int, str, str]
 
@@ -155,6 +157,7 @@ def test_a_wait_asks_again_until_it_is_so() -> None:
     ("state", "words", "hint"),
     [
         (RUNNING, "its container is running", "are port and health in the settings right?"),
+        (WOKEN, "its container is running", "are port and health in the settings right?"),
         (AGAIN, "its container is started again and again, since it ends", ""),
         (KILLED, "its container is exited since it had too little memory", ""),
     ],
