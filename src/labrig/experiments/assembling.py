@@ -172,7 +172,7 @@ def _service(
     own: Mapping[str, str],
 ) -> ServiceDeployment:
     provider = PROVIDERS[one.service]
-    who = services.credentials(names, password(key, name))
+    who = services.credentials(names, name, password(key, name))
     shape = wanted.services[name]
     dump = ""
     if one.provision == "independent":

@@ -170,7 +170,8 @@ def _(step: steps.RemoveServer, at: Deployed) -> tuple[Command, ...]:
     told: tuple[Command, ...] = ()
     server = at.connected.get(step.service, shared_server(step.kind))
     if step.provision == "shared":
-        told = (_told(server, step.kind, accounts.KINDS[step.kind].lock(credentials(at.names, "").user)),)
+        who = credentials(at.names, step.service, "")
+        told = (_told(server, step.kind, accounts.KINDS[step.kind].lock(who.user)),)
     return (
         *told,
         Command(("docker", "network", "disconnect", "--force", at.names.network, server), may_fail=True),
@@ -182,7 +183,7 @@ def _(step: steps.RemoveServer, at: Deployed) -> tuple[Command, ...]:
 def _(step: steps.RemoveData, at: Deployed) -> tuple[Command, ...]:
     own = Command(("rm", "--force", at.names.hooked(step.service), at.names.service_environment(step.service)))
     if step.provision == "shared":
-        statements = accounts.KINDS[step.kind].drop(credentials(at.names, "").user)
+        statements = accounts.KINDS[step.kind].drop(credentials(at.names, step.service, "").user)
         return (
             _told(shared_server(step.kind), step.kind, statements),
             own,

@@ -157,9 +157,14 @@ PROVIDERS: Mapping[str, Provider] = {
 }
 
 
-def credentials(names: naming.Names, password: str) -> Credentials:
-    """Return who an experiment is to its services; MySQL allows a user's name 32 characters."""
-    user = naming.fitted(f"{names.app}-{names.name}", 32).replace("-", "_")
+def credentials(names: naming.Names, service: str, password: str) -> Credentials:
+    """Return who an experiment is to one of its services; MySQL allows a user's name 32 characters.
+
+    >>> credentials(naming.Names("shop", "new-login"), "db", "").user
+    'shop__new_login__db'
+    """
+    # Two hyphens keep the parts apart, as in all names of experiments; on a shared server another's would be the same.
+    user = naming.fitted(f"{names.app}--{names.name}--{service}", 32).replace("-", "_")
     return Credentials(user=user, database=user, password=password)
 
 

@@ -91,7 +91,7 @@ def test_the_key_of_an_experiment_stays_and_a_new_one_has_its_own() -> None:
 def test_an_application_is_told_of_its_own_database_by_its_name() -> None:
     at = deployment(replace(NOTHING, key="k"), services={"db": {"service": "postgresql"}})
     secret = password("k", "db")
-    assert at.variables["DB_URL"] == f"postgresql://shop_login:{secret}@db:5432/shop_login"
+    assert at.variables["DB_URL"] == f"postgresql://shop__login__db:{secret}@db:5432/shop__login__db"
     assert at.services["db"].credentials.password == secret
     assert secret not in repr(at)
 
@@ -99,7 +99,7 @@ def test_an_application_is_told_of_its_own_database_by_its_name() -> None:
 def test_a_password_of_the_settings_is_what_the_application_is_told() -> None:
     given = {"service": "postgresql", "environment": {"POSTGRES_PASSWORD": "own", "POSTGRES_DB": "goods"}}
     at = deployment(services={"db": given})
-    assert at.variables["DB_URL"] == "postgresql://shop_login:own@db:5432/goods"
+    assert at.variables["DB_URL"] == "postgresql://shop__login__db:own@db:5432/goods"
 
 
 def test_of_a_communal_service_an_application_is_told_what_its_server_was_made_with() -> None:

@@ -311,6 +311,13 @@ def test_a_shared_service_is_noted_then_an_account_then_a_way_to_it() -> None:
     assert found[-1].argv[-1].endswith("/connected-ours")
 
 
+def test_what_is_locked_or_dropped_on_a_shared_server_is_the_one_services_own() -> None:
+    (locked, *_) = commands(steps.RemoveServer("db", "postgresql", "shared", "why"), deployment())
+    (dropped, *_) = commands(steps.RemoveData("db", "postgresql", "shared", "why"), deployment())
+    assert 'ALTER ROLE "shop__login__db" NOLOGIN' in locked.stdin
+    assert 'DROP DATABASE IF EXISTS "shop__login__db"' in dropped.stdin
+
+
 def test_a_communal_service_is_a_way_to_that_of_another_experiment() -> None:
     ways = [str(one) for one in commands(steps.MakeService("theirs"), deployment())]
     assert "docker network connect --alias=theirs shop--login core--main--s-theirs" in ways

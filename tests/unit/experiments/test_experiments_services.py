@@ -45,10 +45,17 @@ def test_a_configurations_own_variables_win() -> None:
 
 
 def test_who_an_experiment_is_fits_the_narrowest_server_and_is_its_own() -> None:
-    one, other = (services.credentials(Names("shop" * 10, "x" * 40 + end), "p").user for end in "ab")
+    one, other = (services.credentials(Names("shop" * 10, "x" * 40 + end), "db", "p").user for end in "ab")
     assert len(one) <= 32
     assert one != other
     assert "-" not in one
+
+
+def test_no_two_experiments_and_no_two_services_are_the_same_to_a_server() -> None:
+    """Else two would share a database, and the delete of one would drop the other's."""
+    parts = [("shop", "api-login", "db"), ("shop-api", "login", "db"), ("shop", "api-login", "orders")]
+    found = [services.credentials(Names(app, name), service, "p").database for app, name, service in parts]
+    assert found == ["shop__api_login__db", "shop_api__login__db", "shop__api_login__orders"]
 
 
 @pytest.mark.parametrize(
