@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from labrig import clock
@@ -14,6 +15,7 @@ from labrig.experiments import failing, steps
 from labrig.experiments.command import Command
 from labrig.experiments.commands import commands
 from labrig.experiments.deployment import Deployed, Deployment
+from labrig.experiments.masking import Masking, mask
 from labrig.experiments.protocol import LATE, Done
 from labrig.experiments.running import USUAL_SECONDS, Runner
 from labrig.experiments.services import waits
@@ -47,7 +49,7 @@ class Watcher(Protocol):
         """A step begins."""
 
     def said(self, text: str, *, is_error: bool) -> None:
-        """A command of the step wrote something; it may break off anywhere, and has no secrets."""
+        """A command of the step wrote something, whole lines but for very long ones; it has no secrets."""
 
     def ended(self, step: Step, seconds: float) -> None:
         """A step has been done."""
@@ -127,18 +129,26 @@ class Carrier:
                 self._run(step, command)
 
     def _run(self, step: Step, command: Command) -> None:
-        pieces: list[str] = []
+        masked: list[str] = []
 
-        def hear(text: str, is_error: bool) -> None:  # noqa: FBT001  # as a connection tells it
-            pieces.append(text)
+        def tell(text: str, *, is_error: bool) -> None:
+            masked.append(text)
             # That there was nothing to do is nothing to worry anybody with.
             if self.is_loud and not (is_error and command.may_fail):
-                self.watcher.said(failing.mask(text, self.secrets), is_error=is_error)
+                self.watcher.said(text, is_error=is_error)
 
-        done = self.lab.run(command, seconds=LONG.get(type(step), USUAL_SECONDS), hear=hear)
+        streams = {one: Masking(self.secrets, partial(tell, is_error=one)) for one in (False, True)}
+
+        def hear(text: str, is_error: bool) -> None:  # noqa: FBT001  # as a connection tells it
+            streams[is_error].hear(text)
+
+        try:
+            done = self.lab.run(command, seconds=LONG.get(type(step), USUAL_SECONDS), hear=hear)
+        finally:
+            for stream in streams.values():
+                stream.flush()
         if done.code and not command.may_fail:
-            said = failing.mask("".join(pieces), self.secrets)
-            raise failing.command_failed(step, command, done, masked=failing.last_lines(said))
+            raise failing.command_failed(step, command, done, masked=failing.last_lines("".join(masked)))
 
     def _wait(self, step: Wait, timeout: float, pauses: Iterator[float], container: str) -> None:
         (asked,) = commands(step, self.at)
@@ -158,8 +168,8 @@ class Carrier:
 
     def _given_up(self, step: Wait, seconds: float, done: Done, container: str) -> failing.StepFailed:
         answers = self.lab.run_all({"state": state(container), "logs": logs(container, failing.LINES)})
-        said = failing.mask("\n".join(merged(answers["logs"])), self.secrets)
-        last = Done(done.id, done.code, failing.mask(done.out, self.secrets), failing.mask(done.err, self.secrets))
+        said = mask("\n".join(merged(answers["logs"])), self.secrets)
+        last = Done(done.id, done.code, mask(done.out, self.secrets), mask(done.err, self.secrets))
         told = state_in_words(answers["state"])
         return failing.wait_failed(step, seconds, last, told, masked=failing.last_lines(said))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from labrig.errors import EnvironmentFailed, ExitCode, LabrigError
 from labrig.experiments import steps
@@ -104,18 +104,6 @@ def wait_failed(
 def last_lines(text: str, count: int = LINES) -> list[str]:
     """Return the last lines of a text that are not empty."""
     return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
-
-
-def mask(text: str, secrets: Iterable[str]) -> str:
-    """Return a text in which no secret is left; what is shorter than four characters is no secret.
-
-    >>> mask("password=hunter2", ["hunter2", "x"])
-    'password=***'
-    """
-    for secret in sorted(set(secrets), key=len, reverse=True):
-        if len(secret) >= 4:
-            text = text.replace(secret, "***")
-    return text
 
 
 def connection_lost(error: LabrigError) -> EnvironmentFailed:

@@ -11,6 +11,7 @@ from labrig.experiments.carrying import Carrier
 from labrig.experiments.commands import commands
 from labrig.experiments.deploying import Order, unknown
 from labrig.experiments.listing import State
+from labrig.experiments.masking import mask
 from labrig.experiments.standing import Service, Standing
 from labrig.experiments.survey import as_found, survey
 
@@ -115,7 +116,7 @@ def _state(carrier: Carrier, standing: Standing) -> tuple[State, str, tuple[str,
         return "serves", "", ()
     words = failing.last_lines(answers["healthy"].err or answers["healthy"].out, 1)
     reason = f"its container is {carrying.state_in_words(answers['state']) or 'gone'}"
-    said = failing.mask("\n".join(carrying.merged(answers["logs"])), carrier.secrets)
+    said = mask("\n".join(carrying.merged(answers["logs"])), carrier.secrets)
     return "does not answer", "; ".join([reason, *words]), tuple(failing.last_lines(said))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Network
@@ -14,8 +14,9 @@ from labrig.experiments.addresses import Addresses
 from labrig.experiments.carrying import Carrier
 from labrig.experiments.command import Command
 from labrig.experiments.deployment import Recorded
-from labrig.experiments.failing import StepFailed, mask
+from labrig.experiments.failing import StepFailed
 from labrig.experiments.kept import Health, Kept
+from labrig.experiments.masking import mask
 from labrig.experiments.naming import Names
 from labrig.experiments.protocol import LATE, REFUSED, Done
 from labrig.experiments.record import Record
@@ -144,6 +145,47 @@ def test_what_commands_write_is_told_only_who_wants_it_and_without_secrets() -> 
         host = Host({"docker run": (0, "seeding with hunter2\n", "")})
         Carrier(host, AT, ("hunter2",), heard, is_loud).carry_out([HOOK])
         assert heard.said_ == expected
+
+
+@dataclass
+class InPieces(Host):
+    """Writes what it is given piece by piece."""
+
+    pieces: Sequence[tuple[str, bool]] = ()
+
+    def run(self, command: Command, *, seconds: float | None = 0, hear: Hear | None = None) -> Done:
+        done = Host.run(self, command, seconds=seconds)
+        for text, is_error in self.pieces if hear and str(command).startswith("docker run") else ():
+            hear(text, is_error)
+        return done
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [("seeding with hun", False), ("ter2\ndone", False)],
+        # The other stream breaks in.
+        [("seeding with hunter", False), ("a warning\n", True), ("2\ndone", False)],
+        [(one, False) for one in "seeding with hunter2\ndone"],
+    ],
+)
+def test_a_secret_that_is_written_in_pieces_is_masked_as_well(pieces: list[tuple[str, bool]]) -> None:
+    heard = Heard()
+    Carrier(InPieces(pieces=pieces), AT, ("hunter2",), heard, is_loud=True).carry_out([HOOK])
+    assert "".join(heard.said_).replace("a warning\n", "") == "seeding with ***\ndone"
+    with pytest.raises(StepFailed) as caught:
+        Carrier(InPieces({"docker run": (1, "", "")}, pieces=pieces), AT, ("hunter2",)).carry_out([HOOK])
+    assert "seeding with ***" in caught.value.said
+    assert "ter2" not in "".join(caught.value.said)
+
+
+def test_a_line_without_an_end_is_told_before_it_ends_and_its_secrets_are_masked() -> None:
+    heard = Heard()
+    line = "x" * 100_000
+    pieces = [(f"{line}hunter", False), (f"2{line}", False)]
+    Carrier(InPieces(pieces=pieces), AT, ("hunter2",), heard, is_loud=True).carry_out([HOOK])
+    assert "".join(heard.said_) == f"{line}***{line}"
+    assert heard.said_[0] == line, "but for what may be the beginning of a secret"
 
 
 def test_a_wait_asks_again_until_it_is_so() -> None:
