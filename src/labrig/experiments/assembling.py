@@ -122,7 +122,16 @@ def assembled(
         services=made,
         connected=found.connected,
         user=hello.user,
+        # Until it is replaced, the version of before runs with what was sealed then.
+        sealed=tuple(dict.fromkeys((*found.sealed, *values.secrets))),
     )
+
+
+def unshown(found: Survey) -> tuple[str, ...]:
+    """Return what nobody may be shown of what there is: its key, its services' passwords, and what was sealed."""
+    if not found.key:
+        return found.sealed
+    return (found.key, *found.sealed, *(password(found.key, name) for name in found.standing.services))
 
 
 def free_subnet(names: Names, of_range: str, used: tuple[str, ...]) -> IPv4Network:

@@ -39,7 +39,8 @@ def _(_: steps.MakeFolder, at: Deployment) -> tuple[Command, ...]:
 @commands.register
 def _(_: steps.WriteRecord, at: Deployment) -> tuple[Command, ...]:
     # Before anything is made whose password depends on it.
-    return (*written(at.names.key, f"{at.key}\n"), *written(at.names.record, at.record.text()))
+    secret = (*written(at.names.key, f"{at.key}\n"), *written(at.names.sealed, f"{json.dumps(at.sealed)}\n"))
+    return (*secret, *written(at.names.record, at.record.text()))
 
 
 @commands.register

@@ -159,7 +159,8 @@ def deploy(order: Order) -> Report:
         # Decided before anything else is asked for: whose name it is.
         plan.deploy(found.standing, wanted)
         at = assembling.assembled(order.settings, what, wanted, found, lab.hello, values, who=who(), now=clock.now())
-        masked = (*values.secrets, at.key, *(one.credentials.password for one in at.services.values()))
+        passwords = (one.credentials.password for one in at.services.values())
+        masked = (*at.sealed, at.key, *passwords, *assembling.unshown(found))
         carrier = Carrier(lab, at, masked, order.watcher, order.is_loud)
         there = found.standing.containers.get(wanted.version)
         if there is not None and there.running and carrier.is_healthy(wanted.version, there.slot):
@@ -206,7 +207,7 @@ def delete(order: Order) -> Report:
             steps=_told(planned, at),
         )
         if not order.dry_run:
-            carrier = Carrier(lab, at, (found.key,), order.watcher, order.is_loud)
+            carrier = Carrier(lab, at, assembling.unshown(found), order.watcher, order.is_loud)
             try:
                 carrier.carry_out(planned)
             except EnvironmentFailed as error:

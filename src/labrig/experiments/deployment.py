@@ -97,6 +97,7 @@ class Deployment:
         services: By name, those that are wanted.
         connected: The containers of others that the experiment's network leads to, by service.
         user: ``uid:gid`` of the host's service user, whose files a build makes.
+        sealed: What was sealed in its settings, now and in those that it was deployed with before.
     """
 
     identity: Identity
@@ -109,6 +110,7 @@ class Deployment:
     services: Mapping[str, ServiceDeployment] = field(default_factory=dict)
     connected: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
+    sealed: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def names(self) -> Names:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from labrig.experiments import carrying, failing, steps
+from labrig.experiments import assembling, carrying, failing, steps
 from labrig.experiments.carrying import Carrier
 from labrig.experiments.commands import commands
 from labrig.experiments.deploying import Order, unknown
@@ -72,7 +72,7 @@ def status(order: Order) -> Status:
         if not (standing.branch or standing.folder):
             raise unknown(lab, order)
         at = as_found(order.names, found)
-        state, reason, logs = _state(Carrier(lab, at, (found.key,)), standing)
+        state, reason, logs = _state(Carrier(lab, at, assembling.unshown(found)), standing)
         noted = at.record
         return Status(
             order.settings.app,
@@ -114,7 +114,7 @@ def _state(carrier: Carrier, standing: Standing) -> tuple[State, str, tuple[str,
     )
     if answers["healthy"].code == 0:
         return "serves", "", ()
-    words = failing.last_lines(answers["healthy"].err or answers["healthy"].out, 1)
+    words = failing.last_lines(mask(answers["healthy"].err or answers["healthy"].out, carrier.secrets), 1)
     reason = f"its container is {carrying.state_in_words(answers['state']) or 'gone'}"
     said = mask("\n".join(carrying.merged(answers["logs"])), carrier.secrets)
     return "does not answer", "; ".join([reason, *words]), tuple(failing.last_lines(said))

@@ -195,6 +195,11 @@ class Names:
         return f"{self.folder}/key"
 
     @property
+    def sealed(self) -> str:
+        """The file with what was sealed in the settings, for whoever shows what the experiment's commands write."""
+        return f"{self.folder}/sealed"
+
+    @property
     def lock(self) -> str:
         """The file that is locked while something is done; not in the folder, which a delete removes."""
         return f"{LOCKS}/{self.base}"

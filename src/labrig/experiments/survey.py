@@ -49,6 +49,7 @@ class Survey:
         standing: Of the experiment itself.
         record: Its record, if it has one that can be read.
         key: The secret that the passwords of its services are made of; empty where it has none yet.
+        sealed: What was sealed in the settings that it was deployed with.
         subnet: Of its network, if it has one.
         connected: The containers of others that its network leads to, by service.
         dumps: The files among which each service's initial data are, and when they were changed, by service.
@@ -59,6 +60,7 @@ class Survey:
     standing: Standing
     record: Record | None = None
     key: str = field(default="", repr=False)
+    sealed: tuple[str, ...] = field(default=(), repr=False)
     subnet: IPv4Network | None = None
     connected: Mapping[str, str] = field(default_factory=dict)
     dumps: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -98,6 +100,7 @@ def survey(lab: Runner, names: Names, *, host: str, settings: Settings | None = 
         standing=looks.read(texts),
         record=looking.noted(texts, names),
         key=answers["key"].out.strip(),
+        sealed=_texts(answers["sealed"].out),
         subnet=_subnet(answers["subnet"]),
         connected=looking.connected(texts, names),
         dumps={name: _times(answers[f"dumps {name}"]) for name in _filled(settings)},
@@ -132,6 +135,7 @@ def with_healthy(found: Survey, version: str) -> Survey:
 def _questions(names: Names, settings: Settings | None, branch: str) -> dict[str, Command]:
     found = {
         "key": ("grep", "--no-messages", "", names.key),
+        "sealed": ("grep", "--no-messages", "", names.sealed),
         "subnet": (
             *("docker", "network", "inspect", "--format={{range .IPAM.Config}}{{.Subnet}} {{end}}"),
             names.network,
@@ -166,6 +170,14 @@ def _others(names: Names, settings: Settings | None) -> dict[str, str]:
 def _subnet(done: Done) -> IPv4Network | None:
     words = done.out.split()
     return IPv4Network(words[0]) if done.code == 0 and words else None
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    """Return a list of JSON; an empty one where it cannot be read."""
+    try:
+        return tuple(map(str, json.loads(text)))
+    except (TypeError, ValueError):
+        return ()
 
 
 def _times(done: Done) -> dict[str, float]:

@@ -96,6 +96,11 @@ def test_an_application_is_told_of_its_own_database_by_its_name() -> None:
     assert secret not in repr(at)
 
 
+def test_what_is_sealed_is_remembered_with_what_was_since_the_old_version_may_serve_on() -> None:
+    values = Opened(secrets=("new", "same"))
+    assert deployment(replace(NOTHING, sealed=("old", "same")), values).sealed == ("old", "same", "new")
+
+
 def test_a_password_of_the_settings_is_what_the_application_is_told() -> None:
     given = {"service": "postgresql", "environment": {"POSTGRES_PASSWORD": "own", "POSTGRES_DB": "goods"}}
     at = deployment(services={"db": given})

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from labrig.experiments import carrying, steps
+from labrig.experiments import carrying, inspecting, steps
 from labrig.experiments.addresses import Addresses
 from labrig.experiments.carrying import Carrier
 from labrig.experiments.command import Command
@@ -21,6 +21,7 @@ from labrig.experiments.naming import Names
 from labrig.experiments.protocol import LATE, REFUSED, Done
 from labrig.experiments.record import Record
 from labrig.experiments.running import Hear
+from labrig.experiments.standing import Container, Standing
 from labrig.experiments.steps import Step
 
 KEPT = Kept(host="shop-login.lab.example", health=Health(timeout=0.2, interval=0.05), on_create={"db": "./seed"})
@@ -216,6 +217,19 @@ def test_a_wait_that_is_over_tells_the_state_the_last_answer_and_the_log(state: 
     assert "curl: (22) 500" in error.message
     assert error.said == ("listening", "oops", "***")
     assert error.hint == hint
+
+
+def test_how_it_stands_is_told_without_secrets() -> None:
+    told = {
+        "curl": (22, "", "no: hunter2"),
+        "docker container": (0, AGAIN, ""),
+        "docker logs": (0, "2027-01-01T00:00:01Z with hunter2\n", ""),
+    }
+    standing = Standing(routed="v1", containers={"v1": Container(0, running=True)})
+    state, reason, logs = inspecting._state(Carrier(Host(told), AT, ("hunter2",)), standing)
+    assert state == "does not answer"
+    assert reason.endswith("; no: ***")
+    assert logs == ("with ***",)
 
 
 def test_that_the_last_question_was_cut_short_does_not_hide_an_earlier_answer() -> None:

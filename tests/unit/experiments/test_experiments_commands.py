@@ -108,6 +108,7 @@ def deployment(text: str = "x", *, branch: str = "feature/login") -> Deployment:
         },
         connected={"db": "labrig-lab--postgresql"},
         user="990:990",
+        sealed=("s3aled",),
     )
 
 
@@ -160,7 +161,9 @@ def test_no_secret_stands_in_an_argument_and_it_is_shown_nowhere() -> None:
     for found in every(at):
         assert "hunter2" not in str(found) + repr(found)
     assert "hunter2" not in repr(at)
+    assert "s3aled" not in str(list(every(at))) + repr(at)
     told = "".join(found.stdin for found in every(at))
+    assert told.count("s3aled") == 1, "a file beside the key tells what nobody may be shown"
     assert told.count("hunter2") >= 3, "the environment, the service's and the statements hold it"
 
 

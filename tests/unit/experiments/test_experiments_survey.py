@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import IPv4Network
 
 import pytest
 
 from labrig.errors import EnvironmentFailed
 from labrig.experiments import survey as module
+from labrig.experiments.assembling import password, unshown
 from labrig.experiments.command import Command
 from labrig.experiments.naming import Names
 from labrig.experiments.protocol import LATE, PROGRAMS, REFUSED, Done
 from labrig.experiments.running import Hear
 from labrig.experiments.settings import Settings
+from labrig.experiments.standing import Service, Standing
 from labrig.experiments.survey import survey
 
 NAMES = Names("shop", "login")
@@ -73,6 +76,16 @@ def test_what_there_is_is_read() -> None:
     assert found.branches == {"login": "1" * 40}
     assert found.key == "geheim"
     assert "geheim" not in repr(found)
+
+
+def test_what_nobody_may_be_shown_is_known_to_whoever_deletes_it_or_asks_how_it_stands() -> None:
+    """They have neither its environment nor who could open what was sealed."""
+    answers = {"login/key": "geheim\n", "login/sealed": '["hunter2", "s3cret"]\n'}
+    found = asked(**{key: (0, out) for key, out in answers.items()})
+    found = replace(found, standing=Standing(services={"db": Service(has_server=True)}))
+    assert set(unshown(found)) == {"geheim", "hunter2", "s3cret", password("geheim", "db")}
+    assert "hunter2" not in repr(found)
+    assert asked(**{"login/sealed": (0, "no JSON\n")}).sealed == ()
 
 
 def test_a_server_of_others_is_told_with_what_it_was_made_with() -> None:

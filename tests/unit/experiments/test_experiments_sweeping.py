@@ -10,8 +10,14 @@ from pathlib import Path
 from labrig.experiments.command import Command
 from labrig.experiments.host import sweeping
 from labrig.experiments.host.local import Local
+from labrig.experiments.kept import Kept
 from labrig.experiments.listing import Listed
-from labrig.experiments.protocol import LATE, NOT_FOUND
+from labrig.experiments.naming import Names
+from labrig.experiments.protocol import LATE, NOT_FOUND, Done
+from labrig.experiments.record import Record
+from labrig.experiments.running import Hear
+from labrig.experiments.standing import Service, Standing
+from labrig.experiments.survey import Survey
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 GONE = Listed("shop", "gone", "serves", branch="feature/gone")
@@ -51,6 +57,26 @@ def test_over_is_whose_branch_is_gone_or_whose_time_is_over_and_nobody_pinned_it
     ]
     found = sweeping.judged(experiments, there, NOW)
     assert {one.name: reason.split()[0] for one, reason in found} == {"gone": "branch", "late": "its", "left": "its"}
+
+
+def test_the_journal_is_told_that_a_command_failed_but_nothing_that_it_wrote() -> None:
+    """It may have written a password, and the host knows none of those that it would have to mask."""
+
+    class Failing(Local):
+        def run(self, command: Command, *, seconds: float | None = 0, hear: Hear | None = None) -> Done:
+            del seconds
+            is_hook = command.argv[:2] == ("docker", "run")
+            if is_hook and hear:
+                hear("no: hunter2\n", is_hook)
+            return Done(1, int(is_hook))
+
+    there = Service(has_server=True, made_of={"kind": "postgresql"})
+    standing = Standing(images=frozenset({"b1"}), environments=frozenset({"v1"}), services={"db": there})
+    record = Record("login", "git", "anna@desk", "", "", kept=Kept(on_delete={"db": "./forget"}))
+    error = sweeping._carried_out(Failing(), Names("shop", "login"), Survey(standing, record))
+    assert "on_delete of db: " in error
+    assert "docker run ended with 1" in error
+    assert "hunter2" not in error
 
 
 def test_a_host_runs_commands_as_it_runs_those_of_a_client() -> None:

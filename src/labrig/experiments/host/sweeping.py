@@ -117,14 +117,15 @@ def _removed(runner: Runner, one: Listed, reason: str, there: Branches, now: dat
                 return None
             error = _carried_out(runner, names, found)
         except LabrigError as failure:
-            result, error = "failed", _in_words(failure)
+            result, error = "failed", failure.message
     return Swept(names.app, names.name, one.branch, reason, result, error)
 
 
 def _carried_out(runner: Runner, names: Names, found: Survey) -> str:
-    """Remove all of an experiment; return what was said of commands on_delete that failed."""
+    """Remove all of an experiment; return which commands on_delete failed, and how."""
     at = as_found(names, found)
-    carrier = Carrier(runner, at, (found.key,))
+    # What commands write is told to nobody: the journal keeps it, and it may have passwords in it.
+    carrier = Carrier(runner, at)
     failures = []
     for step in plan.delete(found.standing, hooks=frozenset(at.kept.on_delete)):
         try:
@@ -133,11 +134,5 @@ def _carried_out(runner: Runner, names: Names, found: Survey) -> str:
             # Nobody is there to mend it, and one that nobody needs shall not fill the disk for ever.
             if not isinstance(step, RunHook):
                 raise
-            failures.append(f"on_delete of {step.service}: {_in_words(failure)}")
+            failures.append(f"on_delete of {step.service}: {failure.message}")
     return "; ".join(failures)
-
-
-def _in_words(failure: LabrigError) -> str:
-    """Return what failed, with the last that was said of it, in one line."""
-    said = failure.said[-1:] if isinstance(failure, StepFailed) else ()
-    return ": ".join((failure.message, *said))
