@@ -230,6 +230,21 @@ def _(step: steps.CreateContainer, at: Deployment) -> tuple[Command, ...]:
 
 
 @commands.register
+def _(step: steps.JoinNetworks, at: Deployment) -> tuple[Command, ...]:
+    container = at.names.container(step.version)
+    joined = tuple(
+        command
+        for network in at.settings.networks
+        for command in (
+            Command(("docker", "network", "disconnect", "--force", network, container), may_fail=True),
+            Command(("docker", "network", "connect", network, container)),
+        )
+    )
+    # That there is no such network, the engine says when the container starts; a unit would not say it.
+    return (*joined, Command(("docker", "start", container)))
+
+
+@commands.register
 def _(step: steps.StartContainer, at: Deployed) -> tuple[Command, ...]:
     return (_enabled(at.names.container(step.version)),)
 

@@ -192,6 +192,9 @@ def _container(standing: Standing, wanted: Wanted) -> Iterator[Step]:
     if there is None:
         yield steps.CreateContainer(wanted.build, version, slot)
     if there is None or not (there.running and there.enabled):
+        # Of one that was made, it is not known whether that was the last that was done.
+        if wanted.joins:
+            yield steps.JoinNetworks(version)
         yield steps.StartContainer(version)
     if there is None or not there.healthy:
         yield steps.AwaitHealthy(version, slot)

@@ -22,6 +22,7 @@ IMAGE = "$APP_NAME/$INSTANCE_NAME:latest"
 _HOST = re.compile(r"[A-Za-z0-9_.%+@\[\]:][A-Za-z0-9_.%+@\[\]:-]*")
 # What else it is, the engine checks; ``$`` and braces are of variables.
 _IMAGE = re.compile(r"[A-Za-z0-9$][A-Za-z0-9$_.:/@{}-]*")
+_NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # Password hashes that nginx can compare: those of crypt(3), of Apache, and of LDAP.
 _HASH = re.compile(r"(\$(1|2[aby]|5|6|y|apr1)\$|\{(SSHA|SHA)\})[^:\s]+")
 
@@ -95,6 +96,12 @@ def _plain_path(text: str) -> str:
     # nginx replaces variables in such paths, and knows no way to write a plain dollar.
     if not re.fullmatch(r"/[A-Za-z0-9/_.+@-]*", text):
         raise ValueError(f"expected a path on the lab host of letters, digits and /_.+@-, found {text!r}")
+    return text
+
+
+def _network(text: str) -> str:
+    if not _NETWORK.fullmatch(text):
+        raise ValueError(f"expected the name of a network of the lab host's engine, found {text!r}")
     return text
 
 
@@ -299,6 +306,7 @@ class Settings(Section):
         host_name: The first label of the host name.
         port: Where the application listens in its container.
         services: By name, which is the host name that the application finds each under.
+        networks: Networks of others that its container is in besides its own: of a swarm, for example.
         ssh_config: Whether ssh reads its configuration files.
         verbose: Whether what commands on the lab host print is shown.
         limits: Of each container.
@@ -323,6 +331,7 @@ class Settings(Section):
     host_name: Annotated[str, AfterValidator(_names_only)] = HOST_NAME
     port: int = Field(default=80, ge=1, le=65535)
     services: dict[Slug, ServiceSettings] = Field(default_factory=dict)
+    networks: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     ssh_config: bool = True
     verbose: bool = False
     limits: Limits = Limits()

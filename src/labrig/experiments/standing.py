@@ -122,6 +122,7 @@ class Wanted:
         version: Stands for all that decides the container: build, environment, limits.
         builds_application: The application is built in a container before the image is.
         before_start: There is a command before the start.
+        joins: Its container is in networks of others as well.
     """
 
     branch: str
@@ -131,3 +132,4 @@ class Wanted:
     services: Mapping[str, WantedService] = field(default_factory=dict)
     builds_application: bool = False
     before_start: bool = False
+    joins: bool = False

@@ -175,6 +175,16 @@ class CreateContainer:
 
 
 @dataclass(frozen=True)
+class JoinNetworks:
+    """Let the container of a version, which does not run yet, into the networks of others that are wanted."""
+
+    version: str
+
+    def __str__(self) -> str:
+        return f"join container {self.version} to networks of others"
+
+
+@dataclass(frozen=True)
 class StartContainer:
     """Start the container of a version, now and after every reboot."""
 
@@ -304,6 +314,7 @@ Step = (
     | WriteEnvironment
     | RunBeforeStart
     | CreateContainer
+    | JoinNetworks
     | StartContainer
     | AwaitHealthy
     | Route

@@ -46,6 +46,9 @@ experiment:
   #     provision: independent
   #     initial_data: /srv/dumps
 
+  # Networks of others on the lab host that the container is in besides its own, for example of a swarm's services.
+  # networks: [search]
+
   # The first label of the host name.
   # host_name: $APP_NAME-$INSTANCE_NAME
   # HTTPS, with files on the lab host, and who may look: hashes that `openssl passwd -6` prints.

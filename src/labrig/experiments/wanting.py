@@ -56,6 +56,7 @@ def wanted(settings: Settings, what: Identity) -> Wanted:
             "environment": settings.environment,
             "before_start": settings.before_start,
             "limits": settings.limits.model_dump(),
+            "networks": settings.networks,
             "services": {name: [one.provision, one.record["kind"]] for name, one in services.items()},
         }
     )
@@ -67,6 +68,7 @@ def wanted(settings: Settings, what: Identity) -> Wanted:
         services=services,
         builds_application=bool(settings.build_command),
         before_start=bool(settings.before_start),
+        joins=bool(settings.networks),
     )
 
 

@@ -174,6 +174,10 @@ class Lab:
         self.change(containers={**self.standing.containers, step.version: Container(step.slot)})
 
     @do.register
+    def _(self, step: steps.JoinNetworks) -> None:
+        assert step.version in self.standing.containers
+
+    @do.register
     def _(self, step: steps.StartContainer) -> None:
         self.container(step.version, running=True, enabled=True)
 

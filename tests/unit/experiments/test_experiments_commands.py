@@ -48,6 +48,7 @@ ONE_OF_EACH: tuple[Step, ...] = (
     steps.WriteEnvironment("v1"),
     steps.RunBeforeStart("b1", "v1"),
     steps.CreateContainer("b1", "v1", 1),
+    steps.JoinNetworks("v1"),
     steps.StartContainer("v1"),
     steps.AwaitHealthy("v1", 1),
     steps.Route("v1", 1),
@@ -77,6 +78,7 @@ def deployment(text: str = "x", *, branch: str = "feature/login") -> Deployment:
             "before_start": text,
             "environment": {"OWN": text},
             "health": {"command": text},
+            "networks": ["search"],
             "services": {
                 "db": {
                     "service": "postgresql",
@@ -368,3 +370,14 @@ def test_what_runs_is_started_by_systemd_so_that_it_starts_after_a_reboot() -> N
     unit = "labrig-container@shop--login--v1.service"
     assert one(steps.StartContainer("v1")) == f"sudo --non-interactive systemctl enable --now --quiet {unit}"
     assert one(steps.StopContainer("v1")) == f"sudo --non-interactive systemctl disable --now --quiet {unit}"
+
+
+def test_a_container_is_let_into_networks_of_others_and_started_so_that_a_missing_one_is_told() -> None:
+    container = deployment().names.container("v1")
+    said = [(" ".join(one.argv), one.may_fail) for one in commands(steps.JoinNetworks("v1"), deployment())]
+    assert said == [
+        # Once more is as good as once.
+        (f"docker network disconnect --force search {container}", True),
+        (f"docker network connect search {container}", False),
+        (f"docker start {container}", False),
+    ]

@@ -41,6 +41,7 @@ UPDATES = {
     "a communal database": replace(
         SECOND, services={"db": WantedService(record={"kind": "postgresql", "image": "lab"}, provision="communal")}
     ),
+    "networks of others": replace(SECOND, joins=True),
     "no commands": replace(SECOND, builds_application=False, before_start=False),
 }
 Planner = Callable[[Standing], tuple[Step, ...]]
@@ -350,3 +351,12 @@ def test_no_step_is_forgotten_by_the_tests() -> None:
         *itertools.chain.from_iterable(plan.deploy(deployed(FIRST).standing, one) for one in UPDATES.values()),
     ]
     assert {type(step) for step in lived} == set(steps.Step.__args__)
+
+
+def test_a_container_is_in_networks_of_others_before_it_starts_also_where_it_was_made_by_a_killed_plan() -> None:
+    wanted = replace(FIRST, joins=True)
+    for killed, lab in kills(NOTHING, wanted, lambda standing: plan.deploy(standing, wanted)):
+        again = plan.deploy(lab.standing, wanted)
+        if steps.StartContainer("v1") in again:
+            at = again.index(steps.StartContainer("v1"))
+            assert again[at - 1] == steps.JoinNetworks("v1"), killed

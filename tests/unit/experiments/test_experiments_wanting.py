@@ -26,6 +26,7 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "host_name": ("$BRANCH_NAME-x", "build"),
     "port": (8080, "neither"),
     "services": ({"db": SERVICE}, "version"),
+    "networks": (["search"], "version"),
     "ssh_config": (False, "neither"),
     "verbose": (True, "neither"),
     "limits": ({"cpus": 2}, "version"),
