@@ -19,6 +19,7 @@ import pytest
 
 from labrig.engine import ownership, sweep
 from labrig.engine.client import connect
+from trials import lab_image
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "labrig/debian-12:latest"
@@ -169,7 +170,9 @@ def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def left_behind(client: docker.DockerClient) -> set[str]:
     """Return what is on the engine of runs that are over; others may be going on meanwhile."""
     found = (thing for thing in sweep.find(client) if thing.ownership.run)
-    return {thing.name for thing in found if not ownership.is_alive(thing.ownership.run)}
+    over = {thing.name for thing in found if not ownership.is_alive(thing.ownership.run)}
+    # Images that lab hosts start from are kept, also when the run that made one ends in the middle of another's test.
+    return {name for name in over if not name.startswith(f"{lab_image.REPOSITORY}:")}
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from labrig.experiments import protocol
+from labrig.experiments import naming, protocol
+from labrig.experiments.host import locks
+from labrig.experiments.naming import Names
 from labrig.experiments.protocol import Answer, Done, End, Hello, Lock, Piece, Request, Run
 
 START = """
@@ -162,6 +164,17 @@ def test_who_has_a_lock_is_told_and_who_waits_gets_it(connect) -> None:
     second.ask(Lock(3, holder="ben@desk", wait=20, **LOGIN))
     first.leave()
     assert second.read() == Done(3, 0)
+
+
+def test_what_the_host_does_by_itself_is_waited_for(connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(naming, "LOCKS", str(tmp_path))
+    client = connect()
+    with locks.Lock(Names("shop", "login")) as lock:
+        assert lock.take(f"{locks.HOST}, which wakes it")
+        client.ask(Lock(1, holder="anna@desk", **LOGIN))
+        # An answer to what is asked later is there first.
+        assert client.done(Run(2, ("env", "true"))) == Done(2, 0)
+    assert client.read() == Done(1, 0)
 
 
 def test_a_lock_has_the_name_of_an_experiment_and_no_other(connect) -> None:

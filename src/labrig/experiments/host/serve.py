@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from labrig import clock
 from labrig.errors import LabrigError, UsageError
 from labrig.experiments import protocol
 from labrig.experiments.host import journal, locks
@@ -114,13 +113,14 @@ class _Server:
                 return Done(request.id, protocol.REFUSED, err=f"{part!r} is no name of an application or experiment")
         lock = locks.Lock(Names(request.app, request.name))
         holder = f"{request.holder}, with the key of {self._who}" if self._who else request.holder
-        end = clock.monotonic() + request.wait
-        while not lock.take(" ".join(holder.split())):
-            if stop.is_set() or clock.monotonic() >= end:
-                return Done(request.id, protocol.LOCKED, err=lock.holder())
+        for is_taken in lock.attempts(" ".join(holder.split()), request.wait):
+            if is_taken:
+                self._locks.append(lock)
+                return Done(request.id, 0)
+            if stop.is_set():
+                break
             await asyncio.sleep(locks.BETWEEN_ATTEMPTS)
-        self._locks.append(lock)
-        return Done(request.id, 0)
+        return Done(request.id, protocol.LOCKED, err=lock.holder())
 
     async def _run(self, request: Run, stop: asyncio.Event) -> Done:
         program = request.argv[0]

@@ -12,7 +12,7 @@ from labrig.errors import EnvironmentFailed, LabrigError
 from labrig.experiments import branches, plan, sweep
 from labrig.experiments.carrying import Carrier
 from labrig.experiments.failing import StepFailed
-from labrig.experiments.host.locks import Lock
+from labrig.experiments.host.locks import HOST, Lock
 from labrig.experiments.listing import Listed
 from labrig.experiments.naming import Names
 from labrig.experiments.running import Runner
@@ -20,7 +20,7 @@ from labrig.experiments.steps import RunHook
 from labrig.experiments.survey import Survey, as_found, survey
 from labrig.experiments.sweep import Found
 
-WHO = "the sweep"
+WHO = f"{HOST}, which sweeps it"
 # Git servers that do not answer hold up the sweep for so long; of their experiments only the time counts.
 GIT_SECONDS = 30.0
 REPOSITORIES_AT_ONCE = 8
@@ -109,7 +109,7 @@ def _removed(runner: Runner, one: Listed, reason: str, there: Branches, now: dat
     result: Result = "removed"
     with Lock(names) as lock:
         try:
-            if not lock.take(WHO):
+            if not lock.wait(WHO):
                 return Swept(names.app, names.name, one.branch, reason, "busy", lock.holder())
             found = survey(runner, names, host="")
             # Until it was locked, somebody may have deployed it again, or pinned it.

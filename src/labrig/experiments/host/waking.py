@@ -22,13 +22,13 @@ from labrig.experiments.carrying import Carrier
 from labrig.experiments.failing import StepFailed
 from labrig.experiments.host import looks
 from labrig.experiments.host.engine import Engine
-from labrig.experiments.host.locks import Lock
+from labrig.experiments.host.locks import HOST, Lock
 from labrig.experiments.host.requests import Growth
 from labrig.experiments.naming import Names, label
 from labrig.experiments.running import Runner
 from labrig.experiments.survey import as_found, survey
 
-WAKER, PUTTER = "who asks for it", "what puts idle experiments to sleep"
+WAKER, PUTTER = f"{HOST}, which wakes it", f"{HOST}, which lets it sleep"
 # How soon after its time an experiment falls asleep at most.
 SECONDS = 10.0
 _LONGEST = 8192
@@ -81,7 +81,7 @@ class _Sleep:
 
     def _let_sleep(self) -> None:
         now = clock.now()
-        self._asked |= dict.fromkeys(idleness.hosts(self._log.lines()), now)
+        self._hear()
         try:
             experiments = listing.listed(looks.look(self._engine))
         except LabrigError as error:
@@ -89,12 +89,19 @@ class _Sleep:
             return
         self._asked = {one.host: self._asked[one.host] for one in experiments if one.host in self._asked}
         for one in idleness.idle(experiments, self._asked, self._since, now):
+            # While those before it fell asleep, somebody may have asked for this one.
+            self._hear()
+            if self._asked.get(one.host, self._since) >= now:
+                continue
             # Where it does not come to sleep now, not every ten seconds again.
             self._asked[one.host] = now
             try:
                 self._put_to_sleep(one.names)
             except LabrigError as error:
                 _tell(f"{one.app}/{one.name} does not fall asleep: {error.message}")
+
+    def _hear(self) -> None:
+        self._asked |= dict.fromkeys(idleness.hosts(self._log.lines()), clock.now())
 
     def _wake(self, names: Names) -> None:
         with Lock(names) as lock:
