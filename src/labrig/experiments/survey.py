@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
@@ -96,13 +96,16 @@ def survey(lab: Runner, names: Names, *, host: str, settings: Settings | None = 
                 f" {answer.code}: {answer.err.strip()[-200:]}"
             )
     texts = {key: answers[f"own {key}"].out for key in own}
+    standing, connected = looks.read(texts), looking.connected(texts, names)
+    if settings is not None:
+        standing = _with_ways(standing, connected, answers["attached"].out.split())
     return Survey(
-        standing=looks.read(texts),
+        standing=standing,
         record=looking.noted(texts, names),
         key=answers["key"].out.strip(),
         sealed=_texts(answers["sealed"].out),
         subnet=_subnet(answers["subnet"]),
-        connected=looking.connected(texts, names),
+        connected=connected,
         dumps={name: _times(answers[f"dumps {name}"]) for name in _filled(settings)},
         servers={
             name: _server(container, answers[f"server {name}"]) for name, container in _others(names, settings).items()
@@ -141,6 +144,9 @@ def _questions(names: Names, settings: Settings | None, branch: str) -> dict[str
             names.network,
         ),
     }
+    if settings is not None:
+        attached = "--format={{range .Containers}}{{.Name}} {{end}}"
+        found["attached"] = ("docker", "network", "inspect", attached, names.network)
     for name, service in _filled(settings).items():
         found[f"dumps {name}"] = (
             *("find", "-L", str(service.initial_data), "-maxdepth", "1", "-type", "f"),
@@ -165,6 +171,23 @@ def _others(names: Names, settings: Settings | None) -> dict[str, str]:
     return {
         name: server_of_others(name, one, names) for name, one in services.items() if one.provision != "independent"
     }
+
+
+def _with_ways(standing: Standing, connected: Mapping[str, str], attached: Collection[str]) -> Standing:
+    """Return what there is without the ways to servers of others that have been made anew since, and lead nowhere.
+
+    Args:
+        standing: What there is, by its files.
+        connected: The containers that its network is to lead to, by service.
+        attached: Those that it leads to.
+    """
+    services = {
+        name: replace(one, has_server=False, made_of=None)
+        if one.provision != "independent" and connected.get(name) not in attached
+        else one
+        for name, one in standing.services.items()
+    }
+    return replace(standing, services=services)
 
 
 def _subnet(done: Done) -> IPv4Network | None:

@@ -95,6 +95,17 @@ def test_a_server_of_others_is_told_with_what_it_was_made_with() -> None:
     assert not asked(mariadb=(1, "")).servers["ours"].running
 
 
+@pytest.mark.parametrize(("attached", "has_server"), [("labrig-lab--mariadb", True), ("shop--login--v1", False)])
+def test_a_way_to_a_server_that_was_made_anew_is_none_and_is_made_again(attached: str, has_server: bool) -> None:
+    told = '{"provision": "shared", "server": "labrig-lab--mariadb", "record": {"kind": "mariadb"}}'
+    files = {"grep --recursive --with-filename": (0, f"{NAMES.folder}/connected-ours:{told}\n")}
+    found = asked(**files, Containers=(0, f"{attached} \n"))
+    assert found.standing.services.get("ours", Service()).has_server is has_server
+    # Whoever deletes has to disconnect a server that does not run, too.
+    host = Host(**files)
+    assert survey(host, NAMES, host="x.lab.example").standing.services["ours"].has_server
+
+
 def test_the_subnet_of_a_network_is_told() -> None:
     assert asked(IPAM=(0, "10.213.7.32/27 \n")).subnet == IPv4Network("10.213.7.32/27")
     assert asked(IPAM=(1, "")).subnet is None
