@@ -156,8 +156,12 @@ def test_the_lab_hosts_state_gives_what_the_file_does_not(
             "echo 'limits: {memory: 128MiB, processes: 99}' > /srv/labrig/state/experiment/default"
         )
     try:
-        login.root("echo '{provider: ansible-vault, password_file: password}' > /srv/labrig/state/secrets")
         (controller.folder / "password").write_text("open sesame\n")
+        login.root("echo '{provider: ansible-vault, password_file: password}' > /srv/labrig/state/secrets")
+        said = controller.module("experiment", name="feature-login", fails=True)["msg"]
+        assert f"state of {login.name}:/secrets:1: password_file: not for a lab host's state" in said
+        login.root("echo 'provider: ansible-vault' > /srv/labrig/state/secrets")
+        (controller.folder / "ansible.cfg").write_text("[defaults]\nvault_password_file = password\n")
         options = ("--host", login.name)
         sealed = controller.run("labrig", "experiment", "encrypt", *options, stdin="hunter2\n").strip()
         controller.settings(limits={"processes": 77}, environment={"TOKEN": f"a{sealed}b"})

@@ -109,5 +109,54 @@ def test_what_is_wrong_is_told_with_its_key_and_line(tmp_path: Path, key: str, t
     assert f"state of lab1:{key}{said}" in refused(tmp_path, "  services: {q: {service: redis}}\n", {key: text})
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        ("/secrets", "provider: vault\nkey: a\naddress: https://vault.example\n", ":3: address: "),
+        ("/secrets", "provider: vault\nkey: a\nnamespace: other\n", ":3: namespace: "),
+        ("/secrets", "provider: ansible-vault\npassword_file: /tmp/program\n", ":2: password_file: "),
+        ("/secrets", '{"provider": "kms", "key": "a", "endpoint": "https://kms.example"}', ":1: endpoint: "),
+        (
+            "/secrets",
+            "provider: aws\nservice: kms\noptions:\n  key_id: a\n  endpoint: https://kms.example\n",
+            ":5: options.endpoint: ",
+        ),
+        (
+            "/experiment/shop/login",
+            "secrets:\n  provider: vault\n  key: a\n  address: https://vault.example\n",
+            ":4: secrets.address: ",
+        ),
+    ],
+)
+def test_no_state_says_to_whom_a_developers_rights_go_nor_what_program_is_run(
+    tmp_path: Path, key: str, text: str, said: str
+) -> None:
+    assert f"state of lab1:{key}{said}not for a lab host's state" in refused(tmp_path, "", {key: text})
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        ("/experiment/default", "environment: {A: 1, TOKEN: 'x ENC[eA==]'}\n", ":1: environment.TOKEN: "),
+        ("/experiment/default", "port: 1\nenvironment:\n  - TOKEN=ENC[eA==]\n", ":3: environment[0]: "),
+        ("/experiment/default", '{"environment": {"A": "\\u0045NC[eA==]"}}', ":1: environment.A: "),
+        (
+            "/experiment/default",
+            "services: {q: {environment: {A: 'ENC[eA==]'}}}\n",
+            ":1: services.q.environment.A: ",
+        ),
+        ("/services/docker/redis/shop", "environment:\n  A: ENC[eA==]\n", ":2: environment.A: "),
+    ],
+)
+def test_a_states_sealed_values_are_opened_only_where_the_file_says_how(
+    tmp_path: Path, key: str, text: str, said: str
+) -> None:
+    services = "  services: {q: {service: redis}}\n"
+    told = refused(tmp_path, services, {key: text, "/secrets": "provider: vault\nkey: a\n"})
+    assert f"state of lab1:{key}{said}a sealed value" in told
+    assert "eA==" not in told
+    read(tmp_path, f"{services}  secrets: []\n", {key: text})
+
+
 def test_what_is_wrong_in_the_file_is_still_the_files(tmp_path: Path) -> None:
     assert "labrig.yml:6: port: " in refused(tmp_path, "  port: 0\n", {"/experiment/default": {"port": 80}})
