@@ -11,6 +11,8 @@ FILE = "labrig.yml"
 # Keys at the top of the file that have a reader of their own; all others are a proof's.
 SECTIONS = ("experiment",)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
+# Above it, no date could be told.
+LONGEST = timedelta(days=36500)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -18,12 +20,15 @@ def duration(text: str | float) -> timedelta:
     """Return the time that ``90s``, ``30m``, ``2h``, ``7d`` or a number of seconds stands for.
 
     Raises:
-        ValueError: It stands for none, or for none at all.
+        ValueError: It stands for none, for none at all, or for more than ``LONGEST``.
     """
     match = _DURATION.fullmatch(str(text).strip())
     if match is None or float(match[1]) == 0:
         raise ValueError(f"expected a time such as 90s, 30m or 2h, found {text!r}")
-    return timedelta(seconds=float(match[1]) * _SECONDS[match[2] or "s"])
+    found = float(match[1]) * _SECONDS[match[2] or "s"]
+    if found > LONGEST.total_seconds():
+        raise ValueError(f"expected a time of at most {LONGEST.days}d, found {text!r}")
+    return timedelta(seconds=found)
 
 
 def nearest(key: str, known: Iterable[str]) -> str | None:

@@ -11,7 +11,7 @@ from labrig.experiments.protocol import LATE, Done
 from labrig.project_file import nearest
 
 _HEADS = "refs/heads/"
-_PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
+_PASSWORD = re.compile(r"(?<=://)[^/\s]*@")
 
 
 def question(repository: str, branch: str = "*") -> Command:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from labrig.errors import UsageError
 from labrig.experiments import accounts, environment, naming
@@ -23,6 +32,8 @@ _HOST = re.compile(r"[A-Za-z0-9_.%+@\[\]:][A-Za-z0-9_.%+@\[\]:-]*")
 # What else it is, the engine checks; ``$`` and braces are of variables.
 _IMAGE = re.compile(r"[A-Za-z0-9$][A-Za-z0-9$_.:/@{}-]*")
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+# Who one is to a server: with a password, or over HTTP, where a token may stand in the user's place.
+_LOGIN = re.compile(r"^https?://[^/]*@|://[^/]*:[^/]*@", re.IGNORECASE)
 # Password hashes that nginx can compare: those of crypt(3), of Apache, and of LDAP.
 _HASH = re.compile(r"(\$(1|2[aby]|5|6|y|apr1)\$|\{(SSHA|SHA)\})[^:\s]+")
 
@@ -81,6 +92,12 @@ def _slug(text: str) -> str:
 
 
 def _repository(text: str) -> str:
+    if _LOGIN.search(text):
+        # Git would have it as an argument, and the lab host in its journal.
+        raise ValueError(
+            "a URL that says who logs in shows it to everybody on the lab host: leave it out, and give the host"
+            " a deploy key or a credential helper of git"
+        )
     if text.startswith("-") or "\n" in text or "::" in text:
         raise ValueError(f"expected the URL of a git repository, found {text!r}")
     return text
@@ -102,6 +119,13 @@ def _plain_path(text: str) -> str:
 def _network(text: str) -> str:
     if not _NETWORK.fullmatch(text):
         raise ValueError(f"expected the name of a network of the lab host's engine, found {text!r}")
+    return text
+
+
+def _server_name(text: str) -> str:
+    # It becomes a part of a URL, in which it must not lead elsewhere.
+    if text and any(one in {"", ".", ".."} for one in text.split("/")):
+        raise ValueError(f"expected a name, found {text!r}")
     return text
 
 
@@ -145,12 +169,27 @@ Hosts = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_hosts),
 Path = Annotated[str, AfterValidator(_path)]
 Slug = Annotated[str, AfterValidator(_slug)]
 Image = Annotated[str, AfterValidator(_image)]
+ServerName = Annotated[str, AfterValidator(_server_name)]
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    return value if isinstance(value, tuple) else (value,)
 
 
 class Section(BaseModel):
     """What all parts have in common: unknown keys are errors, and no error has a value that was given."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _can_be_told(cls, value: Any) -> Any:
+        """Refuse what no command can be given, and no variable can hold."""
+        if any(isinstance(one, str) and "\0" in one for one in _parts(value)):
+            raise ValueError("a NUL byte cannot stand in an option")
+        return value
 
 
 class ServiceSettings(Section):
@@ -209,9 +248,10 @@ class Limits(Section):
         processes: Processes and threads.
     """
 
-    memory: ByteSize = Field(default=ByteSize(2**30), ge=6 * 2**20)
-    cpus: float = Field(default=1.0, gt=0)
-    processes: int = Field(default=512, gt=0)
+    # From the least that the engine takes to what no machine has.
+    memory: ByteSize = Field(default=ByteSize(2**30), ge=6 * 2**20, le=2**50)
+    cpus: float = Field(default=1.0, ge=0.01, le=8192, allow_inf_nan=False)
+    processes: int = Field(default=512, gt=0, le=2**22)
 
 
 class Health(Section):
@@ -266,9 +306,9 @@ class SecretsSettings(Section):
     keys: tuple[Annotated[PublicKey, BeforeValidator(_key)], ...] = ()
     password_file: str = ""
     vault_id: Annotated[str, Field(pattern=r"^[^;\s]*$")] = ""
-    key: str = ""
+    key: ServerName = ""
     address: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
-    mount: Annotated[str, Field(min_length=1)] = "transit"
+    mount: Annotated[ServerName, Field(min_length=1)] = "transit"
     namespace: str = ""
     region: str = ""
     endpoint: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""

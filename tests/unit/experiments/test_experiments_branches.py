@@ -58,8 +58,9 @@ def test_a_repository_that_is_not_reached_is_told_in_gits_words(tmp_path: Path) 
         branches.reached(asked(f"file://{tmp_path}/nothing"), f"file://{tmp_path}/nothing", "lab1")
 
 
-def test_no_error_tells_a_password_that_stands_in_the_url() -> None:
-    url = "https://anna:hunter2@git.example/shop.git"
+@pytest.mark.parametrize("password", ["hunter2", "p@hunter2", "@@hunter2"])
+def test_no_error_tells_a_password_that_stands_in_the_url(password: str) -> None:
+    url = f"https://anna:{password}@git.example/shop.git"
     for done in (Done(1, 128, "", f"fatal: unable to access '{url}': 403"), Done(1, LATE)):
         with pytest.raises(EnvironmentFailed) as caught:
             branches.reached(done, url, "lab1")

@@ -194,6 +194,7 @@ def test_all_that_is_wrong_is_said_at_once_with_its_line(tmp_path: Path) -> None
         ("app: My Shop", "the name 'My Shop' cannot be part of a host name"),
         ("repository: --upload-pack=x", "expected the URL of a git repository"),
         ("repository: 'ext::sh -c x'", "expected the URL of a git repository"),
+        ('repository: "https://git.example/a\\0b"', "a NUL byte"),
         ("image: 'a b'", "expected the name of an image"),
         ("image: $APP_NAM/x", r"there is no variable $APP_NAM: did you mean $APP_NAME?"),
         ("host_name: $RELEASE", "there is no variable $RELEASE"),
@@ -205,8 +206,20 @@ def test_all_that_is_wrong_is_said_at_once_with_its_line(tmp_path: Path) -> None
         ("environment: [RELEASE=x]", "RELEASE is set by labrig"),
         ("environment: ['A=ENC[%%%]']", "A: ENC[...] is damaged: it is not base64"),
         ("expires: soon", "expected a time such as 90s, 30m or 2h"),
+        ("expires: 99999999999d", "expected a time of at most 36500d, found '99999999999d'"),
+        ("sleeps: 9999999d", "expected a time of at most 36500d"),
         ("limits: {memory: 1M}", "limits.memory: Input should be greater"),
-        ("limits: {cpus: 0}", "limits.cpus: Input should be greater than 0"),
+        ("limits: {memory: 9999999PiB}", "limits.memory: Input should be less"),
+        ("limits: {cpus: 0}", "limits.cpus: Input should be greater than or equal to 0.01"),
+        ("limits: {cpus: 1.0e-9}", "limits.cpus: Input should be greater than or equal to 0.01"),
+        ("limits: {cpus: .inf}", "limits.cpus: Input should be a finite number"),
+        ("limits: {cpus: .nan}", "limits.cpus: Input should be a finite number"),
+        ("limits: {processes: 99999999999}", "limits.processes: Input should be less than or equal to"),
+        ('build_command: "a\\0"', "build_command: a NUL byte cannot stand in an option"),
+        ('health: {command: "a\\0"}', "health.command: a NUL byte"),
+        ('services: {q: {service: redis, command: ["a", "b\\0"]}}', "services.q.command: a NUL byte"),
+        ('services: {q: {service: redis, on_delete: "a\\0"}}', "services.q.on_delete: a NUL byte"),
+        ('environment: {A: "a\\0"}', "environment: a NUL byte"),
         ("health: {path: x}", "health.path: String should match pattern"),
         ("services: {db: {service: postgres}}", "there is no service 'postgres': did you mean postgresql?"),
         ("services: {db: {}}", "services.db: service is missing"),
@@ -273,6 +286,40 @@ def test_what_is_wrong_in_labtests_file_is_said_by_its_own_names(tmp_path: Path,
 )
 def test_lines_are_told_of_files_that_are_not_yaml(tmp_path: Path, name: str, text: str, said: str) -> None:
     assert said in refused(tmp_path, text, name)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://anna:hunter2@git.example/shop.git",
+        "https://anna:p@hunter2@git.example/shop.git",
+        "https://hunter2@git.example/shop.git",
+        "https://u:p::hunter2@git.example/shop.git",
+        "ssh://git:hunter2@git.example/shop.git",
+        "HTTPS://:hunter2@git.example/shop.git",
+    ],
+)
+def test_a_repository_with_a_password_in_its_url_is_refused_and_the_password_is_not_shown(
+    tmp_path: Path, url: str
+) -> None:
+    said = refused(tmp_path, LEAST.replace("git@git.example:shop.git", url))
+    assert "labrig.yml:5: repository: " in said
+    assert "deploy key" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "git@git.example:shop.git",
+        "ssh://git@git.example:2222/shop.git",
+        "https://git.example:8443/shop@2.git",
+        "file:///srv/git/shop.git",
+        "/srv/git/shop.git",
+    ],
+)
+def test_a_repository_may_be_whatever_git_reaches_without_a_password(tmp_path: Path, url: str) -> None:
+    assert read(tmp_path, LEAST.replace("git@git.example:shop.git", url)).repository == url
 
 
 def test_defaults_hold_where_the_file_says_nothing(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def test_a_list_of_keys_is_ages(tmp_path: Path) -> None:
         ({"provider": "vault"}, "vault needs key"),
         ({"provider": "kms"}, "kms needs key"),
         ({"provider": "vault", "key": "a", "address": "vault:8200"}, "should match pattern"),
+        ({"provider": "vault", "key": "../../sys/seal"}, r"key[\s\S]*expected a name"),
+        ({"provider": "vault", "key": "a", "mount": "../sys"}, r"mount[\s\S]*expected a name"),
         ({"provider": "gpg"}, "'age', 'ansible-vault', 'vault' or 'kms'"),
     ],
 )
