@@ -38,11 +38,11 @@ class AnsibleVault:
     def open(self, sealed: bytes) -> bytes:
         """Return the value; errors are those of ``secrets.Provider``."""
         vault = self._vault
-        from ansible.parsing.vault import AnsibleVaultError  # noqa: PLC0415
+        from ansible.parsing.vault import AnsibleVaultError, AnsibleVaultFormatError  # noqa: PLC0415
 
         try:
             value: bytes = vault.decrypt(sealed)
-        except AnsibleVaultError as error:
+        except (AnsibleVaultError, AnsibleVaultFormatError) as error:
             raise UsageError(
                 f"a sealed value cannot be opened with the password in {self._file}",
                 hint="it was sealed with another password of ansible-vault, or it is damaged",

@@ -66,6 +66,13 @@ def test_another_password_opens_nothing_and_the_file_is_named(tmp_path: Path, pa
         AnsibleVault(str(password)).open(sealed[:-10])
 
 
+@pytest.mark.parametrize("damaged", [b"$ANSIBLE_VAULT;1.1", b"$ANSIBLE_VAULT;1.1;AES256\nzz", b"$ANSIBLE_VAULT;9;X"])
+def test_a_value_that_is_damaged_is_told_to_be(password: Path, damaged: bytes) -> None:
+    with pytest.raises(UsageError, match="cannot be opened") as caught:
+        AnsibleVault(str(password)).open(damaged)
+    assert "damaged" in caught.value.hint
+
+
 def test_a_password_that_cannot_be_read_is_the_environments_fault(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFailed, match=r"cannot be read from .*missing: .*not found"):
         AnsibleVault(str(tmp_path / "missing")).seal(b"x")
