@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from labrig.errors import LabrigError, UsageError
+from labrig.errors import EnvironmentFailed, LabrigError, UsageError
 from labrig.experiments import placement
 from labrig.experiments.command import Command
 from labrig.experiments.connection import Lab, lab
 from labrig.experiments.naming import Names
 from labrig.experiments.placement import Seen
+from labrig.experiments.running import Runner
 from labrig.experiments.settings import Settings
+from labrig.experiments.survey import is_unanswered
 from labrig.project_file import nearest
 
 # What ssh takes for "read no file of settings".
@@ -69,7 +71,7 @@ def of(settings: Settings, names: Names, *, host: str = "", config: Path | None 
                 try:
                     there = mine.enter_context(lab(one, config=file))
                     free = there.hello.memory
-                    return Seen(one, free=free, has_it=_has(there, names)), mine.pop_all(), there
+                    return Seen(one, free=free, has_it=has(there, names)), mine.pop_all(), there
                 except LabrigError as error:
                     return Seen(one, refused=error.message), None, None
 
@@ -98,13 +100,21 @@ def where(settings: Settings, names: Names, *, host: str = "", config: Path | No
         return there.host
 
 
-def _has(there: Lab, names: Names) -> bool:
-    """Tell whether something of an experiment is on a host."""
+def has(there: Runner, names: Names) -> bool:
+    """Tell whether something of an experiment is on a host.
+
+    Raises:
+        EnvironmentFailed: It could not be asked: what it has may not be taken for absent, and be made elsewhere.
+    """
     filters = tuple(f"--filter=label={one}" for one in names.selectors)
     asked = {
-        "folder": ("find", names.folder, "-maxdepth", "0"),
-        "containers": ("docker", "ps", "--all", "--quiet", *filters),
-        "volumes": ("docker", "volume", "ls", "--quiet", *filters),
+        "folder": Command(("find", names.folder, "-maxdepth", "0"), may_fail=True),
+        "containers": Command(("docker", "ps", "--all", "--quiet", *filters)),
+        "volumes": Command(("docker", "volume", "ls", "--quiet", *filters)),
     }
-    answers = there.run_all({name: Command(argv, may_fail=True) for name, argv in asked.items()})
+    answers = there.run_all(asked)
+    for name, command in asked.items():
+        if is_unanswered(command, answers[name]):
+            said = answers[name].err.strip()[-200:]
+            raise EnvironmentFailed(f"{there.host} cannot tell whether it has {names.app}/{names.name}: {said}")
     return any(one.out.strip() for one in answers.values())

@@ -88,9 +88,8 @@ def survey(lab: Runner, names: Names, *, host: str, settings: Settings | None = 
     answers = lab.run_all(asked)
     for key, command in asked.items():
         answer = answers[key]
-        # What could not be asked is not absent; a repository that does not answer is told of below.
-        is_unasked = answer.code in {LATE, REFUSED, NOT_FOUND} and key != "branch"
-        if is_unasked or (answer.code and not command.may_fail):
+        # A repository that does not answer is told of below.
+        if key != "branch" and is_unanswered(command, answer):
             raise EnvironmentFailed(
                 f"{lab.host} cannot tell what there is of {names.app}/{names.name}: {command.argv[0]} ended with"
                 f" {answer.code}: {answer.err.strip()[-200:]}"
@@ -112,6 +111,11 @@ def survey(lab: Runner, names: Names, *, host: str, settings: Settings | None = 
         },
         branches=branches.reached(answers["branch"], settings.repository, lab.host) if settings and branch else None,
     )
+
+
+def is_unanswered(command: Command, done: Done) -> bool:
+    """Tell whether a question could not be asked: then what it asks for may be there or not."""
+    return done.code in {LATE, REFUSED, NOT_FOUND} or (done.code != 0 and not command.may_fail)
 
 
 def existing(lab: Runner, app: str) -> list[str]:
