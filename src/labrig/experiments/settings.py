@@ -206,7 +206,7 @@ class ServiceSettings(Section):
         wait_timeout: How long it may take to answer.
         wait_attempts: How many queries at most; 0 is as many as the time allows.
         app: Of a communal one: the application that has it [this one].
-        experiment: Of a communal one: the experiment that has it [the lab host itself].
+        experiment: Of a communal one: the experiment that has it [the lab host itself; redis alone].
         on_create: A command in the experiment's image after it was made.
         on_delete: A command in the experiment's image before it is removed.
     """
@@ -234,6 +234,11 @@ class ServiceSettings(Section):
         if self.provision == "shared" and self.service not in accounts.KINDS:
             kinds = ", ".join(accounts.KINDS)
             raise ValueError(f"{self.service} cannot be shared: {kinds} have a database and a user for each experiment")
+        if self.provision == "communal" and not self.experiment and self.service in accounts.KINDS:
+            raise ValueError(
+                f"a communal {self.service} needs experiment, whose it is: of the lab host's own server it would be the"
+                " administrator; `provision: shared` gives this one its own database there"
+            )
         if self.provision == "communal" and (self.on_create or self.on_delete):
             raise ValueError("on_create and on_delete are not for a communal service: it is there already")
         return self

@@ -227,6 +227,7 @@ def test_all_that_is_wrong_is_said_at_once_with_its_line(tmp_path: Path) -> None
         ("services: {db: {service: redis, initial_data: dumps}}", "expected a path on the lab host"),
         ("services: {db: {service: redis, app: x}}", "whose communal service it is, and this one is independent"),
         ("services: {db: {service: redis, provision: shared, image: x}}", "are not for a shared service"),
+        ("services: {db: {service: postgresql, provision: communal}}", "`provision: shared` gives this one its own"),
         ("tls: {certificate: /a.pem}", "tls: key is missing"),
         ("tls: {certificate: /a$b, key: /a}", "expected a path on the lab host of letters, digits"),
         ("users: {anna: secret}", "expected the hash of a password, as `openssl passwd -6` prints it"),
