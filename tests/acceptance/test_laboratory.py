@@ -135,12 +135,14 @@ def test_a_deployment_whose_connection_breaks_is_told_and_ends_right_when_it_is_
     anna: Desk, host: LabHost, three: dict[str, str]
 ) -> None:
     before = released(host, "main")
-    after = anna.repository.commit("main", {"migrations/0003-slow.sql": "SELECT pg_sleep(3);\n"})
+    after = anna.repository.commit("main", {"migrations/0003-slow.sql": "SELECT pg_sleep(8);\n"})
     with Readers(host, three["main"]) as readers:
         with anna.start("update", "main") as process:
             until(lambda: "shop--main--before" in host.root("docker ps --format '{{.Names}}'"), seconds=60)
             # As where a network goes: nothing is said, and the process at the other end is gone.
             host.root("pkill -KILL -u labrig -x sshd")
+            # What ran ends with it, and does not run on beside the next deployment.
+            until(lambda: "shop--main--before" not in host.root("docker ps --format '{{.Names}}'"), seconds=4)
             out, err = process.communicate(timeout=60)
         assert process.returncode == 3, out + err
         assert "lab-1" in err

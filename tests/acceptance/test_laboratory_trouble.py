@@ -52,7 +52,7 @@ def desk(shop: Desk, host: LabHost) -> Iterator[Desk]:
 
 def everything(host: LabHost) -> dict[str, str]:
     """Return what is on the lab host of experiments, by kind and name."""
-    files = host.root("find /srv/labrig /etc/nginx/edge.d -type f -not -path '*/.git/*' -exec sha256sum {} +")
+    files = host.root("find /srv/labrig /etc/nginx/edge.d -type f -not -path '*/git/*' -exec sha256sum {} +")
     return host.objects() | {line.split()[1]: line.split()[0] for line in files.splitlines()}
 
 

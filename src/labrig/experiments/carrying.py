@@ -30,6 +30,7 @@ LONG: Mapping[type[Step], float] = dict.fromkeys(
         steps.FetchCode,
         steps.BuildApplication,
         steps.BuildImage,
+        steps.FetchImage,
         steps.MakeService,
         steps.RunHook,
         steps.RunBeforeStart,

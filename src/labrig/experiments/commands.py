@@ -20,6 +20,8 @@ from labrig.experiments.services import PROVIDERS, credentials
 from labrig.experiments.steps import Step
 
 _SUDO = ("sudo", "--non-interactive")
+# With the connection the host ends what runs, by a signal that number 1 of a container does not hear.
+_RUN = ("docker", "run", "--init")
 
 
 @singledispatch
@@ -45,10 +47,11 @@ def _(_: steps.WriteRecord, at: Deployment) -> tuple[Command, ...]:
 
 @commands.register
 def _(step: steps.FetchCode, at: Deployment) -> tuple[Command, ...]:
-    git = ("git", "-C", at.names.code)
+    git = ("git", f"--git-dir={at.names.git}", f"--work-tree={at.names.code}")
     return (
         Command(("rm", "--force", at.names.built)),
-        Command(("git", "init", "--quiet", at.names.code)),
+        Command(("install", "--directory", at.names.code)),
+        Command((*git, "init", "--quiet")),
         Command((*git, "fetch", "--quiet", "--depth=1", "--no-tags", "--", at.settings.repository, step.release)),
         # Cleaned before HEAD moves: a work tree whose HEAD is the commit has nothing else in it.
         Command((*git, "clean", "--quiet", "-ffdx")),
@@ -63,7 +66,7 @@ def _(step: steps.BuildApplication, at: Deployment) -> tuple[Command, ...]:
         _gone(names.build),
         Command(
             (
-                *("docker", "run", "--rm", f"--name={names.build}"),
+                *(*_RUN, "--rm", f"--name={names.build}"),
                 *label_options(at.labels),
                 *at.limits,
                 *([f"--user={at.user}"] if at.user else []),
@@ -81,16 +84,23 @@ def _(step: steps.BuildApplication, at: Deployment) -> tuple[Command, ...]:
 def _(step: steps.BuildImage, at: Deployment) -> tuple[Command, ...]:
     names, chosen, variables = at.names, at.settings, at.identity.variables
     image = names.image(step.build)
+    # What git does not clean: a build may have left settings there that run programs where git is called within.
+    cleaned = Command(("rm", "--recursive", "--force", f"{names.code}/.git"))
     if not chosen.container_build_command:
         given = (f"--build-arg={one}={variables[one]}" for one in ("RELEASE", *environment.NAMES))
+        options = (f"--tag={image}", *label_options(at.labels), *at.kept.limits.build_options)
         return (
-            Command(("docker", "build", "--force-rm", f"--tag={image}", *label_options(at.labels), *given, names.code)),
+            cleaned,
+            Command(("docker", "build", "--force-rm", *options, *given, names.code)),
         )
     built = environment.substituted(chosen.image, variables)
     assigned = (f"{name}={value}" for name, value in variables.items())
     return (
+        cleaned,
         Command(("env", f"--chdir={names.code}", *assigned, "sh", "-euc", chosen.container_build_command)),
         Command(("docker", "image", "tag", built, image)),
+        # Nothing that removes the experiment knows that name; another of the application may have the same.
+        Command(("docker", "image", "rm", built), may_fail=True),
     )
 
 
@@ -99,6 +109,13 @@ def _(_: steps.MakeNetwork, at: Deployment) -> tuple[Command, ...]:
     where = at.addresses
     given = (f"--subnet={where.subnet}", f"--gateway={where.gateway}", f"--ip-range={where.others}")
     return (Command(("docker", "network", "create", *given, *label_options(at.labels), at.names.network)),)
+
+
+@commands.register
+def _(step: steps.FetchImage, at: Deployment) -> tuple[Command, ...]:
+    image = _image(at.services[step.service])
+    fetch = 'docker image inspect "$1" >/dev/null 2>&1 || exec docker pull "$1"'
+    return (Command(("env", "sh", "-c", fetch, "sh", image)),)
 
 
 @commands.register
@@ -120,6 +137,10 @@ def _(step: steps.MakeService, at: Deployment) -> tuple[Command, ...]:
         Command(("docker", "network", "connect", f"--alias={step.service}", at.names.network, server)),
         *written(at.names.connected(step.service), f"{json.dumps(told_of)}\n"),
     )
+
+
+def _image(service: ServiceDeployment) -> str:
+    return service.settings.image or PROVIDERS[service.settings.service].image
 
 
 def _server_made(name: str, service: ServiceDeployment, at: Deployment) -> tuple[Command, ...]:
@@ -144,7 +165,7 @@ def _server_made(name: str, service: ServiceDeployment, at: Deployment) -> tuple
                 *(f"--network={at.names.network}", f"--network-alias={name}"),
                 *(f"--mount={one}" for one in mounts),
                 f"--env-file={path}",
-                service.settings.image or provider.image,
+                _image(service),
                 *provider.arguments,
                 *service.settings.command,
             )
@@ -325,7 +346,7 @@ def _job(at: Deployed, name: str, build: str, version: str, text: str) -> tuple[
         _gone(name),
         Command(
             (
-                *("docker", "run", f"--name={name}"),
+                *(*_RUN, f"--name={name}"),
                 *label_options({**at.labels, VERSION: version}),
                 *at.kept.limits.options,
                 f"--network={at.names.network}",

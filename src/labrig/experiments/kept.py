@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from labrig.experiments.environment import Identity
     from labrig.experiments.settings import Settings
 
+_PERIOD = 100_000
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -26,10 +28,20 @@ class Limits:
     @property
     def options(self) -> tuple[str, ...]:
         """The options of ``docker create``, also for what a container may never do."""
-        # As much memory with swap as without is no swap.
-        memory = (f"--memory={self.memory}", f"--memory-swap={self.memory}")
         others = (f"--cpus={self.cpus:g}", f"--pids-limit={self.processes}")
-        return (*memory, *others, "--security-opt=no-new-privileges")
+        return (*self._memory, *others, "--security-opt=no-new-privileges")
+
+    @property
+    def build_options(self) -> tuple[str, ...]:
+        """The options of ``docker build``, which knows none for processes."""
+        # Microseconds; the kernel takes no less than a thousand of them.
+        quota = max(1000, int(self.cpus * _PERIOD))
+        return (*self._memory, f"--cpu-period={_PERIOD}", f"--cpu-quota={quota}")
+
+    @property
+    def _memory(self) -> tuple[str, ...]:
+        # As much memory with swap as without is no swap.
+        return (f"--memory={self.memory}", f"--memory-swap={self.memory}")
 
 
 @dataclass(frozen=True)

@@ -47,14 +47,14 @@ class Looks:
             "edge": ("find", edge.FOLDER, "-maxdepth", "1", "-name", f"{names.base}.conf", "-exec", "cat", "{}", "+"),
         }
         kept = ("experiment.json", "built", "hooked-*", "account-*", "connected-*")
-        contents = (*(f"--include={one}" for one in kept), "--exclude-dir=code")
+        contents = (*(f"--include={one}" for one in kept), "--exclude-dir=code", "--exclude-dir=git")
         same_host = ("--fixed-strings", "--line-regexp", f"--regexp=    server_name {self.host};")
         perhaps = {
             "files": ("grep", "--recursive", "--with-filename", "--no-messages", *contents, "", names.folder),
             # Environments are secret: that they are there is all that is asked.
             "environments": ("find", names.folder, "-maxdepth", "1", "-name", "environment-*", "-printf", _NAME),
             "folder": ("find", names.folder, "-maxdepth", "0", "-printf", _NAME),
-            "code": ("git", "-C", names.code, "rev-parse", "--verify", "--quiet", "HEAD"),
+            "code": ("git", f"--git-dir={names.git}", "rev-parse", "--verify", "--quiet", "HEAD"),
             "enabled": ("find", _ENABLED, "-name", unit(f"{names.base}--*"), "-printf", _NAME),
             "same_host": ("grep", "--no-messages", "--recursive", "--files-with-matches", *same_host, edge.FOLDER),
         }

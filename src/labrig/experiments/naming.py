@@ -180,6 +180,11 @@ class Names:
         return f"{self.folder}/code"
 
     @property
+    def git(self) -> str:
+        """What git keeps of it; not in the work tree, where a build could change what the host's own git runs."""
+        return f"{self.folder}/git"
+
+    @property
     def built(self) -> str:
         """The file that tells which build the application in the work tree is of."""
         return f"{self.folder}/built"

@@ -68,7 +68,8 @@ def delete(standing: Standing, *, hooks: frozenset[str] = frozenset()) -> tuple[
         hooks: The services that have a command on_delete.
     """
     found: list[Step] = []
-    if standing.routed:
+    if standing.routed or standing.folder:
+        # Who may look is known to the edge before anything is routed.
         found += [steps.Unroute()]
     called: list[Step] = []
     if standing.images and standing.environments:
@@ -132,8 +133,16 @@ def _ground(standing: Standing, wanted: Wanted) -> Iterator[Step]:
 
 def _services(standing: Standing, wanted: Wanted) -> Iterator[Step]:
     """Yield what makes the services that are wanted."""
-    for name, service in wanted.services.items():
-        yield from _made(name, standing.services.get(name, Service()), service)
+    made = {
+        name: tuple(_made(name, standing.services.get(name, Service()), one)) for name, one in wanted.services.items()
+    }
+    for name, found in made.items():
+        is_replaced = any(isinstance(step, steps.RemoveServer | steps.RemoveData) for step in found)
+        # A mistake in an image's name must not take away what the old version works with.
+        if is_replaced and wanted.services[name].provision == "independent":
+            yield steps.FetchImage(name)
+    for found in made.values():
+        yield from found
     for name, service in wanted.services.items():
         # One that nothing was done about is asked too: it may have stopped.
         if service.waits:
@@ -191,7 +200,11 @@ def _container(standing: Standing, wanted: Wanted) -> Iterator[Step]:
     slot = there.slot if there else next(one for one in SLOTS if serving is None or one != serving.slot)
     if there is None:
         yield steps.CreateContainer(wanted.build, version, slot)
-    if there is None or not (there.running and there.enabled):
+    is_stuck = there is not None and there.running and not there.healthy
+    if is_stuck:
+        # It does not get well by being waited for, and serves nobody just now.
+        yield steps.StopContainer(version)
+    if there is None or is_stuck or not (there.running and there.enabled):
         # Of one that was made, it is not known whether that was the last that was done.
         if wanted.joins:
             yield steps.JoinNetworks(version)

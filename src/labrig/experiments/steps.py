@@ -67,6 +67,16 @@ class MakeNetwork:
 
 
 @dataclass(frozen=True)
+class FetchImage:
+    """Have the image of a service on the host: what cannot be fetched replaces nothing that runs."""
+
+    service: str
+
+    def __str__(self) -> str:
+        return f"fetch the image of service {self.service}, unless it is there"
+
+
+@dataclass(frozen=True)
 class RemoveServer:
     """Remove a service's container and unit, or let the experiment no more to a server of others; its data stay."""
 
@@ -305,6 +315,7 @@ Step = (
     | BuildApplication
     | BuildImage
     | MakeNetwork
+    | FetchImage
     | RemoveServer
     | RemoveData
     | MakeService

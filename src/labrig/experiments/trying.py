@@ -51,7 +51,7 @@ def run(order: Order, command: Sequence[str], hear: Hear) -> int:
             done = lab.run(
                 Command(
                     (
-                        *("docker", "run", "--rm", f"--name={names.trial}"),
+                        *("docker", "run", "--init", "--rm", f"--name={names.trial}"),
                         *label_options({**at.labels, VERSION: version}),
                         *at.kept.limits.options,
                         *(f"--network={names.network}", f"--env-file={names.environment(version)}"),

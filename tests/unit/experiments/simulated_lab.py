@@ -97,6 +97,10 @@ class Lab:
         assert not self.standing.network, "docker refuses a second network of the name"
         self.change(network=True)
 
+    @do.register
+    def _(self, step: steps.FetchImage) -> None:
+        assert step.service in self.standing.services, "a first server's image comes with its container"
+
     def _data(self, name: str) -> dict[str, object]:
         there = self.standing.services.get(name, Service())
         wanted = self.wanted.services[name]

@@ -39,6 +39,7 @@ ONE_OF_EACH: tuple[Step, ...] = (
     steps.BuildImage("b1"),
     steps.MakeNetwork(),
     *(steps.MakeService(name) for name in ("db", "ours", "theirs")),
+    steps.FetchImage("db"),
     steps.StartService("db"),
     *(steps.AwaitService(name) for name in ("db", "ours", "theirs")),
     *(steps.RemoveServer("db", "postgresql", how, "why") for how in ("independent", "shared", "communal")),
@@ -176,13 +177,15 @@ def test_an_argument_with_a_nul_is_refused_and_not_told() -> None:
 
 
 def test_code_is_fetched_without_history_and_never_more_than_the_commit() -> None:
-    code = "/srv/labrig/experiments/shop/login/code"
+    folder = "/srv/labrig/experiments/shop/login"
+    git = f"git --git-dir={folder}/git --work-tree={folder}/code"
     assert [str(one) for one in commands(steps.FetchCode(RELEASE), deployment())] == [
-        "rm --force /srv/labrig/experiments/shop/login/built",
-        f"git init --quiet {code}",
-        f"git -C {code} fetch --quiet --depth=1 --no-tags -- git@git.example:shop.git {RELEASE}",
-        f"git -C {code} clean --quiet -ffdx",
-        f"git -C {code} checkout --quiet --force --detach {RELEASE} --",
+        f"rm --force {folder}/built",
+        f"install --directory {folder}/code",
+        f"{git} init --quiet",
+        f"{git} fetch --quiet --depth=1 --no-tags -- git@git.example:shop.git {RELEASE}",
+        f"{git} clean --quiet -ffdx",
+        f"{git} checkout --quiet --force --detach {RELEASE} --",
     ]
 
 
@@ -190,8 +193,8 @@ def test_the_work_tree_is_exactly_the_commit(tmp_path: Path) -> None:
     """With a real git: what an earlier build left is gone, ignored files too, and no history is there."""
     origin, code = tmp_path / "origin", tmp_path / "code"
 
-    def git(*argv: str) -> str:
-        done = subprocess.run(["git", "-C", origin, *argv], capture_output=True, text=True, check=True)
+    def git(*argv: str, of: Path = origin) -> str:
+        done = subprocess.run(["git", "-C", of, *argv], capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     origin.mkdir()
@@ -205,19 +208,21 @@ def test_the_work_tree_is_exactly_the_commit(tmp_path: Path) -> None:
         at = deployment()
         at = replace(at, settings=at.settings.model_copy(update={"repository": f"file://{origin}"}))
         for found in commands(steps.FetchCode(commit), at):
-            argv = [
-                str(code) if word == at.names.code else word.replace(at.names.folder, str(tmp_path))
-                for word in found.argv
-            ]
-            subprocess.run(argv, check=True, capture_output=True)
+            argv = [word.replace(at.names.folder, str(tmp_path)) for word in found.argv]
+            # As a lab host does it: in no folder of the experiment's.
+            subprocess.run(argv, check=True, capture_output=True, cwd="/")
         assert (code / "file").read_text() == text
-        assert sorted(one.name for one in code.iterdir()) == [".git", ".gitignore", "file"]
+        assert sorted(one.name for one in code.iterdir() if one.name != ".git") == [".gitignore", "file"]
+        assert git("rev-list", "--count", "HEAD", of=tmp_path / "git") == "1"
         (code / "built").mkdir()
         (code / "file").write_text("changed")
-    count = subprocess.run(
-        ["git", "-C", code, "rev-list", "--count", "HEAD"], capture_output=True, text=True, check=True
-    )
-    assert count.stdout.strip() == "1"
+        # A build may write whatever it wants into the work tree, and nothing of it is ever run by the host's own git.
+        git("init", "--quiet", of=code)
+        git("config", "core.fsmonitor", f"touch {tmp_path}/owned; false", of=code)
+        hook = code / ".git" / "hooks" / "post-checkout"
+        hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/owned\n")
+        hook.chmod(0o755)
+    assert not (tmp_path / "owned").exists()
 
 
 def test_a_file_is_there_as_a_whole_or_not_at_all_and_for_its_owner_alone(tmp_path: Path) -> None:
@@ -234,20 +239,24 @@ def test_a_file_is_there_as_a_whole_or_not_at_all_and_for_its_owner_alone(tmp_pa
 def test_an_image_is_built_of_the_work_tree_with_what_the_experiment_is() -> None:
     at = deployment()
     plain = replace(at, settings=at.settings.model_copy(update={"container_build_command": ""}))
-    found = one(steps.BuildImage("b1"), plain)
-    assert found.startswith("docker build --force-rm --tag=labrig-lab/shop/login:b1 --label=org.labrig.owner=x/shop ")
-    assert found.endswith(
+    cleaned, built = map(str, commands(steps.BuildImage("b1"), plain))
+    assert cleaned == "rm --recursive --force /srv/labrig/experiments/shop/login/code/.git"
+    assert built.startswith("docker build --force-rm --tag=labrig-lab/shop/login:b1 --label=org.labrig.owner=x/shop ")
+    assert " --memory=1073741824 --memory-swap=1073741824 --cpu-period=100000 --cpu-quota=100000 " in built
+    assert built.endswith(
         f" --build-arg=RELEASE={RELEASE} --build-arg=APP_NAME=shop --build-arg=INSTANCE_NAME=login"
         " --build-arg=BRANCH_NAME=feature/login /srv/labrig/experiments/shop/login/code"
     )
 
 
 def test_an_own_build_command_runs_in_the_work_tree_and_its_image_gets_the_builds_name() -> None:
-    own, tag = commands(steps.BuildImage("b1"), deployment("docker build -t $APP_NAME/$INSTANCE_NAME ."))
+    _, own, tag, untag = commands(steps.BuildImage("b1"), deployment("docker build -t $APP_NAME/$INSTANCE_NAME ."))
     assert own.argv[:2] == ("env", "--chdir=/srv/labrig/experiments/shop/login/code")
     assert "RELEASE=" + RELEASE in own.argv
     assert own.argv[-3:] == ("sh", "-euc", "docker build -t $APP_NAME/$INSTANCE_NAME .")
     assert str(tag) == "docker image tag shop/login:latest labrig-lab/shop/login:b1"
+    # What a delete does not know of would stay for ever.
+    assert str(untag) == "docker image rm shop/login:latest"
 
 
 def test_a_network_has_a_place_for_two_versions_and_for_the_rest() -> None:
@@ -288,6 +297,15 @@ def test_everything_that_is_made_on_the_engine_carries_the_experiments_labels() 
         )
         if is_made:
             assert {f"--label={one}" for one in at.names.selectors} <= set(words), found
+
+
+@pytest.mark.parametrize(
+    "step", [steps.BuildApplication("b1"), steps.RunHook("db", "create", "b1", "v1"), steps.RunBeforeStart("b1", "v1")]
+)
+def test_a_command_ends_with_the_connection_that_runs_it(step: Step) -> None:
+    """Number 1 of a container hears no signal that it does not ask for: a shell would run on, unlocked."""
+    (ran,) = (one for one in commands(step, deployment()) if one.argv[:2] == ("docker", "run"))
+    assert "--init" in ran.argv
 
 
 def test_a_path_with_a_comma_stays_one_mount() -> None:

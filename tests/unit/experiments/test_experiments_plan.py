@@ -199,6 +199,30 @@ def test_what_runs_but_would_not_after_a_reboot_is_started_again() -> None:
     assert plan.restore(lab.standing) == (steps.StartContainer("v1"),)
 
 
+def test_what_runs_but_does_not_answer_is_started_anew() -> None:
+    """A process that hangs does not get well by being waited for."""
+    lab = deployed(FIRST)
+    lab.container("v1", healthy=False)
+    found = plan.deploy(lab.standing, FIRST)
+    order = [steps.StopContainer("v1"), steps.StartContainer("v1"), steps.AwaitHealthy("v1", 0), steps.Route("v1", 0)]
+    assert [one for one in found if one in order] == order
+    lab.carry_out(found)
+    assert lab.serves == "v1"
+
+
+@pytest.mark.parametrize("update", ["a newer server", "other initial data"])
+def test_no_server_is_removed_before_the_image_of_the_next_one_is_there(update: str) -> None:
+    """A mistake in its name would leave the version that serves without its database."""
+    found = plan.deploy(deployed(FIRST).standing, UPDATES[update])
+    removed = [place for place, one in enumerate(found) if isinstance(one, steps.RemoveServer | steps.RemoveData)]
+    assert found.index(steps.FetchImage("db")) < min(removed)
+    assert steps.FetchImage not in kinds(plan.deploy(deployed(FIRST).standing, UPDATES["a shared database"]))
+
+
+def test_a_delete_removes_what_the_edge_may_have_of_a_deployment_that_never_served() -> None:
+    assert plan.delete(Standing(folder=True)) == (steps.Unroute(), steps.RemoveFolder())
+
+
 def test_an_experiment_that_was_killed_as_it_woke_can_sleep_again() -> None:
     lab = deployed(FIRST)
     lab.carry_out(plan.sleep(lab.standing))
