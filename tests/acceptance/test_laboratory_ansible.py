@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from labrig.experiments import deploying, ordering, steps
+from labrig.experiments.carrying import Silent
+from labrig.experiments.steps import Step
 from trials.lab_hosts import LabHost, Laboratory, Repository
 from trials.lab_image import DOMAIN
 
@@ -142,6 +145,38 @@ def test_what_there_is_is_told_by_module_and_inventory(controller: Controller, l
     words = "msg='{{ experiment_branch }} {{ experiment_lab_host }} {{ experiment_url }}'"
     said = controller.run("ansible", "experiments", "-i", "lab.yml", "-m", "ansible.builtin.debug", "-a", words)
     assert f'"msg": "feature/login {login.name} http://{name}/"' in said
+
+
+class Breaking(Silent):
+    """Somebody's own watcher, with a fault in it."""
+
+    def began(self, step: Step) -> None:
+        if isinstance(step, steps.AwaitHealthy):
+            raise ZeroDivisionError
+
+
+def test_an_update_that_fails_is_told_and_what_served_before_serves_on(controller: Controller, login: LabHost) -> None:
+    def served() -> dict[str, str]:
+        assert login.ask(f"tiny-feature-login.{DOMAIN}").text == "login\n"
+        return {key: one for key, one in login.objects().items() if key.startswith("container tiny--feature-login")}
+
+    before = served()
+    controller.settings(health={"timeout": "2s"})
+    try:
+        controller.repository.commit("feature/login", {"Dockerfile": DOCKERFILE.replace('"80"', '"81"')})
+        told = controller.module("experiment", name="feature-login", fails=True)
+        assert "does not become healthy" in told["msg"]
+        assert "Traceback" not in json.dumps(told)
+        assert served() == before
+        controller.repository.commit("feature/login", {"Dockerfile": DOCKERFILE, "index.html": "new\n"})
+        config = Path(controller.laboratory.environment()["LABRIG_SSH_CONFIG"])
+        order = ordering.order(controller.folder, "feature-login", ssh_config=config)
+        with pytest.raises(ZeroDivisionError):
+            deploying.deploy(order.watched(Breaking()))
+        assert served() == before
+    finally:
+        controller.settings()
+        controller.repository.commit("feature/login", {"Dockerfile": DOCKERFILE, "index.html": "login\n"})
 
 
 def test_the_lab_hosts_state_gives_what_the_file_does_not(

@@ -261,6 +261,10 @@ def _carry_out(lab: Lab, carrier: Carrier, order: Order, planned: Sequence[Step]
         if isinstance(error, failing.StepFailed):
             error.left = left
         raise
+    except Exception:
+        # Somebody's watcher may be at fault: nobody watches then.
+        _put_back(replace(carrier, watcher=Silent()), order)
+        raise
 
 
 def _put_back(carrier: Carrier, order: Order) -> str:

@@ -12,9 +12,11 @@ from ansible_collections.labrig.core.plugins.plugin_utils.controller import in_a
 try:
     from labrig.errors import UsageError
     from labrig.experiments import deploying, naming, ordering
+    from labrig.experiments.carrying import Silent
     from labrig.project_file import duration
 except ImportError as problem:
     MISSING = problem
+    Silent = object
 else:
     MISSING = None
 
@@ -82,8 +84,8 @@ class ActionModule(ActionBase):
         ).watched(Told(Display()))
 
 
-class Told:
-    """Tells with -v which step is done."""
+class Told(Silent):
+    """Tells with -v which step is done; that one failed, the module's own error tells."""
 
     def __init__(self, display):
         self._display = display
