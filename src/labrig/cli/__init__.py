@@ -14,6 +14,7 @@ import click
 
 from labrig import __version__, interrupts
 from labrig.cli.late import Late
+from labrig.cli.plain import plain
 from labrig.errors import ExitCode, LabrigError
 
 # Loaded when called for, so that `labrig --version` does not wait for Docker's library.
@@ -90,7 +91,7 @@ def run(command: click.Command, *, name: str, subject: Any = None) -> Never:
 
 
 def _end(message: str, code: ExitCode) -> Never:
-    click.echo(f"labrig: {message}", err=True)
+    click.echo(plain(f"labrig: {message}"), err=True)
     sys.exit(code)
 
 

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
+from rich.segment import Segment
+
+from labrig.cli.plain import plain
 
 # In a pipe nothing is cut off: what reads there wants whole names.
 WIDTH_OF_A_PIPE = 1000
 
+
+class Screen(Console):
+    """A console on which colours are rich's own: no text that is printed orders anything."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Return what is drawn; a text of others has no control characters left."""
+        for one in super().render(renderable, options):
+            yield one if one.control else Segment(plain(one.text), one.style)
+
+
 # Words go to stderr, so that stdout stays for what a program reads.
-words = Console(stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE)
-out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
+words = Screen(stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE)
+out = Screen(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
 
 
 class Alive:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from labrig.cli.experiment_options import Call, command_words, host_options, service_option
-from labrig.cli.experiment_session import run
+from labrig.cli.experiment_session import ENTER, run
 
 
 @click.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -29,4 +29,4 @@ def exec(  # noqa: A001  # a verb's module has a command of its name
     """
     given = call.order(name)
     own = [f"--service={service}"] if service else []
-    return run(given, "enter", own, command_words(command), with_terminal=not no_tty)
+    return run(given, ENTER, own, command_words(command), with_terminal=not no_tty)

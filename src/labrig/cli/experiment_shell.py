@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from labrig.cli.experiment_options import Call, host_options, service_option
-from labrig.cli.experiment_session import run
+from labrig.cli.experiment_session import ENTER, run
 
 
 @click.command()
@@ -18,4 +18,4 @@ def shell(*, call: Call, service: str, name: str) -> int:
     What is changed there is gone with the next deployment. Ends with the shell's own exit code.
     """
     given = call.order(name)
-    return run(given, "enter", [f"--service={service}"] if service else [], with_terminal=True)
+    return run(given, ENTER, [f"--service={service}"] if service else [], with_terminal=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from local_ssh import LocalSsh
 from labrig.cli.experiment import experiment
 from labrig.errors import EnvironmentFailed, UsageError
 from labrig.experiments.listing import Listed
+from labrig.experiments.protocol import Hello
 
 SETTINGS = """\
 experiment:
@@ -115,6 +118,45 @@ def test_a_connection_that_is_not_made_is_an_error_of_the_environment() -> None:
     with pytest.raises(EnvironmentFailed, match="no connection to gone") as caught:
         labrig("shell", "login")
     assert caught.value.exit_code == 3
+
+
+def test_a_host_without_labrigs_programs_is_an_error_of_the_environment(ssh: LocalSsh) -> None:
+    (ssh.folder / "labrig-lab").unlink()
+    (ssh.folder / "labrig.yml").write_text(SETTINGS.replace("[lab1, lab2]", "lab1"))
+    with pytest.raises(EnvironmentFailed, match="lab1 has not labrig's programs") as caught:
+        labrig("logs", "login")
+    assert "labrig.core.lab" in caught.value.hint
+    assert CliRunner().invoke(experiment, ["sweep"], standalone_mode=False).return_value == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "is_read"), [(["logs", "login"], ""), (["sweep"], ""), (["exec", "login", "cat"], "x")]
+)
+def test_only_what_goes_into_a_container_reads_the_callers_input(
+    ssh: LocalSsh, words: list[str], is_read: str, tmp_path: Path
+) -> None:
+    ssh.program("labrig-lab", "#!/bin/sh\necho read: $(cat)\n")
+    (ssh.folder / "labrig.yml").write_text(SETTINGS.replace("[lab1, lab2]", "lab1"))
+    command = [sys.executable, "-c", "from labrig.cli import main; main()", "experiment", *words]
+    done = subprocess.run(command, cwd=tmp_path, input="x", capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == f"read: {is_read}".strip(), done.stderr
+
+
+HOSTILE = "\x1b]0;title\x07\x1b[2Jben\r\x1bc\x9b31m"
+
+
+def test_nothing_that_a_host_says_of_others_is_an_order_to_the_terminal(ssh: LocalSsh, tmp_path: Path) -> None:
+    one = {**LOGIN.object(), "branch": HOSTILE}
+    (ssh.folder / "lab1").write_text(json.dumps({"experiments": [one]}))
+    hello = Hello("1", "", "9:9", "lab", "", "10.0.0.0/8", (), engine="", trouble=HOSTILE, memory=0, disk=0)
+    (ssh.folder / "hello").write_bytes(hello.line())
+    ssh.program("labrig-lab", f'#!/bin/sh\n[ $1 = list ] && exec cat {tmp_path}/"$HOST"\ncat {tmp_path}/hello\n')
+    for words in (["list"], ["delete", "--host", "lab1", "login"]):
+        command = [sys.executable, "-c", "from labrig.cli import main; main()", "experiment", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        told = done.stdout + done.stderr
+        assert "ben" in told
+        assert not {*told} & {"\x1b", "\x07", "\r", "\x9b"}
 
 
 @pytest.mark.usefixtures("ssh")
