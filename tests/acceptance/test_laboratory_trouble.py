@@ -176,3 +176,33 @@ def test_a_full_disk_is_called_that_and_the_old_version_serves_on(shop: Desk, ho
         assert released(host, "main") == after
     assert readers.failed == []
     assert readers.count > 10
+
+
+@pytest.fixture
+def second(laboratory: Laboratory) -> LabHost:
+    return laboratory.start("lab-2", disk="1500m")
+
+
+def test_of_two_hosts_an_experiment_stays_where_it_is_also_while_the_other_is_away(
+    shop: Desk, host: LabHost, second: LabHost
+) -> None:
+    shop.repository.branch("feature/mugs")
+    shop.settings(host=["lab-1", "lab-2"])
+    shop.labrig("create", "feature/mugs", "--host", "lab-2")
+    again = shop.repository.commit("feature/mugs")
+    shop.labrig("update", "feature-mugs")
+    assert released(second, "feature-mugs") == again
+    assert {name: one["host"] for name, one in shop.list().items()} == {"main": "lab-1", "feature-mugs": "lab-2"}
+
+    host.root("systemctl stop ssh.socket ssh.service; pkill -KILL -u labrig -x sshd || :")
+    try:
+        shop.labrig("update", "feature-mugs")
+        # It may be on the host that does not answer: two of one name are worse than none.
+        shop.repository.branch("feature/jugs")
+        refused(shop, "create", "feature/jugs", code=3, says=("lab-1", "--host lab-2"))
+        assert "feature-mugs" in refused(shop, "list", code=3, says=("lab-1",)).out
+    finally:
+        host.root("systemctl start ssh.service")
+    shop.labrig("delete", "feature-mugs")
+    assert set(shop.list()) == {"main"}
+    assert not [key for key in second.objects() if "feature-mugs" in key]
