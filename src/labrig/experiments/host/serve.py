@@ -21,8 +21,6 @@ from labrig.experiments.protocol import Done, End, Hello, Lock, Piece, Request, 
 # A command that is told to end has so long to do so.
 END_SECONDS = 5.0
 _PIECE = 1 << 16
-# They change nothing, and are most of all.
-_LOOKS = frozenset({"curl", "find", "grep"})
 
 
 def serve(hello: Hello, requests: BinaryIO, answers: BinaryIO) -> None:
@@ -52,6 +50,7 @@ class _Server:
 
     def __init__(self, who: str, answers: BinaryIO) -> None:
         self._who = who
+        self._journal = journal.Session(who)
         self._answers = answers
         self._locks: list[locks.Lock] = []
         self._open: dict[int, _Open] = {}
@@ -127,8 +126,7 @@ class _Server:
         if program not in protocol.PROGRAMS:
             allowed = ", ".join(sorted(protocol.PROGRAMS))
             return Done(request.id, protocol.REFUSED, err=f"{program!r} is not run here: {allowed} are")
-        if program not in _LOOKS:
-            journal.note(self._who, request.argv)
+        self._journal.note(request.argv)
         try:
             process = await asyncio.create_subprocess_exec(
                 *(one.encode("utf-8", "surrogateescape") for one in request.argv),
