@@ -97,28 +97,71 @@ def test_the_journal_tells_who_did_what(anna: Desk, host: LabHost) -> None:
     key = host.root("cat /srv/labrig/experiments/shop/main/key").strip()
     assert key
     assert key not in journal
+    # What only looks is told as well, once for a whole deployment.
+    looks = [line for line in journal.splitlines() if line.startswith('anna: ["find", "/etc/nginx/edge.d"')]
+    assert 0 < len(looks) <= journal.count('anna: ["labrig-lab", "serve"]')
+
+
+def put(name: str, text: str) -> str:
+    """Return what writes a file of the edge."""
+    return f"{AS_LABRIG} labrig-edge put shop--{name}.conf <<'END'\n{text}END\n"
+
+
+def answering(name: str, answer: str) -> str:
+    """Return a file of the edge that answers by itself."""
+    asked = VirtualHost(Names("shop", name), host_name(name), "v1").awake("127.0.0.1:9")
+    return asked.replace("proxy_pass http://127.0.0.1:9", f"return 200 {answer}")
+
+
+def tried(host: LabHost, script: str) -> str:
+    """Return what a script says that may fail, and at the end its exit code."""
+    return host.root(f"exec 2>&1\nset +e\n{script}\necho ended with $?")
 
 
 def test_what_nginx_refuses_never_takes_its_place_and_many_files_at_once_all_do(host: LabHost) -> None:
-    def put(name: str, text: str) -> str:
-        return f"{AS_LABRIG} labrig-edge put shop--{name}.conf <<'END'\n{text}END\n"
-
     names = [f"n{number}" for number in range(8)]
-    texts = {
-        one: VirtualHost(Names("shop", one), host_name(one), "v1")
-        .awake("127.0.0.1:9")
-        .replace("proxy_pass http://127.0.0.1:9", f"return 200 {one}")
-        for one in names
-    }
+    texts = {one: answering(one, one) for one in names}
     host.root("\n".join(f"({put(one, text)}) &" for one, text in texts.items()) + "\nwait")
     assert [host.ask(host_name(one)).text for one in names] == names
-    wrong = put("n0", "server { listn 80; }\n")
-    said = host.root(f"exec 2>&1\nset +e\n{wrong}echo refused $?")
+    said = tried(host, put("n0", "server { listn 80; }\n"))
     assert "unknown directive" in said
-    assert "refused 2" in said
+    assert "ended with 2" in said
     host.root("nginx -t")
     assert host.ask(host_name("n0")).text == "n0"
     host.root("\n".join(f"{AS_LABRIG} labrig-edge remove shop--{one}.conf &" for one in names) + "\nwait")
     assert {host.ask(host_name(one)).text == one for one in names} == {False}
     refused = host.root(f"{AS_LABRIG} labrig-edge remove ../nginx.conf 2>&1 || echo refused")
     assert "refused" in refused
+
+
+def test_a_host_name_is_one_experiments_also_of_two_that_come_at_once(host: LabHost) -> None:
+    first = put("n0", answering("n0", "n0"))
+    second = put("n1", answering("n1", "n0").replace(host_name("n1"), host_name("n0")))
+    said = tried(
+        host, f"({first}) & one=$!\n({second}) & two=$!\nwait $one; first=$?; wait $two; (exit $((first + $?)))"
+    )
+    assert "ended with 2" in said
+    assert f"{host_name('n0')} is" in said
+    files = host.root("ls /etc/nginx/edge.d/shop--n?.conf").split()
+    assert len(files) == 1
+    host.root(f"{AS_LABRIG} labrig-edge remove {files[0].rpartition('/')[2]}")
+
+
+def test_where_nginx_refuses_the_whole_what_was_there_stays(host: LabHost) -> None:
+    files, broken = "/etc/nginx/edge.d/shop--n?.conf", "/etc/nginx/edge.d/broken.conf"
+    host.root(put("n0", answering("n0", "before")))
+    content = host.root(f"grep '' {files} /dev/null")
+    # The certificate of another experiment is gone.
+    host.root(f"echo 'server {{ listen 80; server_name b.example; ssl_certificate /gone.pem; }}' > {broken}")
+    removal = f"{AS_LABRIG} labrig-edge remove shop--n0.conf"
+    for change in (put("n0", answering("n0", "after")), put("n1", answering("n1", "after")), removal):
+        said = tried(host, change)
+        assert "ended with 3" in said
+        assert "/gone.pem" in said
+        assert host.root(f"grep '' {files} /dev/null") == content
+    assert host.ask(host_name("n0")).text == "before"
+    host.root(f"rm {broken}")
+    host.root(put("n0", answering("n0", "after")))
+    assert host.ask(host_name("n0")).text == "after"
+    host.root(removal)
+    assert host.root("find /etc/nginx/edge.d -name '*shop--n*'") == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ FOLDER = "/etc/nginx/edge.d"
 # What listens here wakes an experiment when the first request for it comes in.
 WAKER = "/run/labrig/wake.sock"
 _MARK = "# labrig experiment "
+_SERVER_NAME = re.compile(r"^[^#\n]*(?<![\w$])server_name\s+([^;]*);", re.MULTILINE)
 _LOG = "/var/log/edge/access.log edge"
 
 
@@ -137,6 +139,15 @@ def read(text: str) -> Routed | None:
         return Routed(Names(str(told["app"]), str(told["name"])), str(told["version"]), bool(told["asleep"]))
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def hosts(text: str) -> frozenset[str]:
+    """Return the host names that a file of the edge is for.
+
+    >>> sorted(hosts("server { listen 80; server_name a.example b.example; }"))
+    ['a.example', 'b.example']
+    """
+    return frozenset(name for found in _SERVER_NAME.finditer(text) for name in found[1].lower().split())
 
 
 def _listen(ports: tuple[str, ...]) -> str:

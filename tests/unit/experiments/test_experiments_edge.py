@@ -61,3 +61,10 @@ def test_a_sleeping_experiment_is_woken_and_says_so() -> None:
     assert "proxy_pass http://unix:/run/labrig/wake.sock;" in lines
     assert "shop login is waking up" in text
     assert "add_header Cache-Control no-store always;" in lines
+
+
+def test_the_host_names_of_a_file_are_found_whoever_wrote_it() -> None:
+    for text in (HOST.awake("10.0.0.2:80"), SECURE.asleep()):
+        assert edge.hosts(text) == {"shop-login.lab.example"}
+    assert edge.hosts("server {\n\tserver_name  A.example\n  b.example ;\n}\n") == {"a.example", "b.example"}
+    assert edge.hosts("# server_name no.example;\nserver { return 200; }\n") == frozenset()

@@ -1,7 +1,8 @@
 """``labrig-edge``: the edge's files of experiments, written and removed by root for the service user.
 
-Nothing that nginx refuses ever lies among its files. When a call returns, requests go by the files as they are: no
-process of nginx begins one by older files. Calls at one time share a reload.
+What nginx refuses, by itself or together with all else, never stays among its files: what was there before is put
+back, so that the files always tell where requests go. When a call returns, no process of nginx begins one by older
+files. Calls at one time share a reload.
 """
 
 from __future__ import annotations
@@ -39,9 +40,11 @@ _TICK = 0.02
 def put(name: str, content: bytes, folder: Path = Path(edge.FOLDER)) -> None:
     """Write a file of the edge, and put it into effect.
 
+    Whatever is raised, what was there before is there again.
+
     Raises:
-        UsageError: It has no name of an experiment's file, or nginx refuses it; what was there before is still there.
-        EnvironmentFailed: nginx does not run, or does not take its files.
+        UsageError: It has no name of an experiment's file, nginx refuses it, or it is for a host name of another file.
+        EnvironmentFailed: nginx does not run, or does not take all of its files.
     """
     path = folder / _checked(name)
     # Its name does not end as those that nginx reads.
@@ -57,13 +60,9 @@ def put(name: str, content: bytes, folder: Path = Path(edge.FOLDER)) -> None:
             # Hashes of passwords: nginx reads them for each request, and nobody else need.
             shutil.chown(new, group="www-data")
             new.chmod(0o640)
-        with _locked(CHANGES):
-            new.replace(path)
-    except BaseException:
-        new.unlink()
-        raise
-    if path.suffix == ".conf":
-        _put_into_effect(folder)
+        _change(path, new)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def remove(name: str, folder: Path = Path(edge.FOLDER)) -> None:
@@ -71,13 +70,9 @@ def remove(name: str, folder: Path = Path(edge.FOLDER)) -> None:
 
     Raises:
         UsageError: It has no name of an experiment's file.
-        EnvironmentFailed: nginx does not take its files.
+        EnvironmentFailed: nginx does not take all of its files; this one is there again.
     """
-    path = folder / _checked(name)
-    with _locked(CHANGES):
-        path.unlink(missing_ok=True)
-    if path.suffix == ".conf" and _main_process():
-        _put_into_effect(folder)
+    _change(folder / _checked(name), None)
 
 
 def _checked(name: str) -> str:
@@ -91,6 +86,62 @@ def _validate(file: Path, name: str) -> None:
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().replace(str(file), name)
         raise UsageError(f"nginx refuses {name}: {said}")
+
+
+def _change(path: Path, new: Path | None) -> None:
+    """Let a new file take a file's place, or remove that; put it into effect, or back where that fails."""
+    before = path.with_name(f".{path.name}.before")
+    is_in_effect = path.suffix == ".conf" and (new is not None or _main_process() is not None)
+    try:
+        with _locked(CHANGES):
+            if new is not None:
+                _check_hosts(new, path)
+            before.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                before.hardlink_to(path)
+            if new is None:
+                path.unlink(missing_ok=True)
+            else:
+                new.replace(path)
+            # Before anybody else's reload meets it.
+            if is_in_effect and (said := _refusal()):
+                _put_back(path, before)
+                raise EnvironmentFailed(
+                    f"nginx refuses its files as a whole: {said}", hint="who keeps the lab host has to mend that first"
+                )
+        if is_in_effect:
+            try:
+                _put_into_effect(path.parent)
+            except BaseException:
+                with _locked(CHANGES):
+                    _put_back(path, before)
+                    # It may still take up what it was told before; what it is told last counts.
+                    if main := _main_process():
+                        os.kill(main, signal.SIGHUP)
+                raise
+    finally:
+        before.unlink(missing_ok=True)
+
+
+def _put_back(path: Path, before: Path) -> None:
+    try:
+        before.replace(path)
+    except FileNotFoundError:
+        path.unlink(missing_ok=True)
+
+
+def _check_hosts(new: Path, path: Path) -> None:
+    """Refuse a host name that another file has: of two, nginx answers by whichever it reads first."""
+    wanted = edge.hosts(new.read_text(encoding="utf-8", errors="replace"))
+    for other in sorted(path.parent.glob("[!.]*.conf")):
+        if other != path and (both := wanted & edge.hosts(other.read_text(encoding="utf-8", errors="replace"))):
+            raise UsageError(f"host name {min(both)} is that of {other.stem} already")
+
+
+def _refusal() -> str:
+    """Return why nginx refuses its files as they are; empty where it takes them."""
+    done = subprocess.run(["nginx", "-t", "-q"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    return (done.stderr.strip() or f"its test ends with {done.returncode}") if done.returncode else ""
 
 
 def _put_into_effect(folder: Path) -> None:
@@ -128,8 +179,7 @@ def _reload() -> frozenset[int]:
     end = clock.monotonic() + RELOAD_SECONDS
     while old.issuperset(_workers(main)):
         if clock.monotonic() > end:
-            said = subprocess.run(["nginx", "-t", "-q"], capture_output=True, text=True, check=False).stderr.strip()
-            raise EnvironmentFailed(f"nginx does not take its files: {said or 'its error log tells why'}")
+            raise EnvironmentFailed(f"nginx does not take its files: {_refusal() or 'its error log tells why'}")
         clock.sleep(_PAUSE)
     return old
 
