@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from labrig.experiments import naming
 from labrig.experiments.command import Command
 from labrig.experiments.host import sweeping
 from labrig.experiments.host.local import Local
@@ -89,3 +93,50 @@ def test_a_host_runs_commands_as_it_runs_those_of_a_client() -> None:
     assert Local().run(Command(("no-such-program",))).code == NOT_FOUND
     many = Local().run_all({str(number): Command(("echo", str(number))) for number in range(20)})
     assert {name: one.out for name, one in many.items()} == {str(number): f"{number}\n" for number in range(20)}
+
+
+NAMES = Names("shop", "gone")
+LISTED = replace(GONE, repository="/r", deployed="2026-12-01T08:00:00+00:00")
+
+
+class Host:
+    """Has a folder of one experiment, with a record in it, and nothing else."""
+
+    host = "lab1"
+
+    def __init__(self, record: str) -> None:
+        self.record = record
+        self.ran: list[str] = []
+
+    def run(self, command: Command, *, seconds: float | None = 0, hear: Hear | None = None) -> Done:
+        del seconds, hear
+        words = str(command)
+        self.ran.append(words)
+        if "--include=experiment.json" in words:
+            return Done(1, 0, f"{NAMES.folder}/experiment.json:{self.record}\n" if self.record else "")
+        return Done(1, 0, "gone\n" if "-maxdepth 0" in words else "")
+
+    def run_all(self, commands: Mapping[str, Command]) -> dict[str, Done]:
+        return {name: self.run(one) for name, one in commands.items()}
+
+
+@pytest.mark.parametrize(
+    ("branch", "deployed", "is_removed"),
+    [
+        ("feature/gone", LISTED.deployed, True),
+        # Pushed and deployed after the sweep has asked for the branches.
+        ("feature/new", "2027-01-01T00:00:01+00:00", False),
+        ("feature/gone", "2027-01-01T00:00:01+00:00", False),
+        # Deleted, and half made anew.
+        ("", "", False),
+    ],
+)
+def test_what_was_deployed_again_since_the_branches_were_asked_for_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, branch: str, deployed: str, is_removed: bool
+) -> None:
+    monkeypatch.setattr(naming, "LOCKS", str(tmp_path))
+    host = Host(Record(branch, "/r", "anna@desk", deployed, deployed).text().strip() if branch else "")
+    there = {"/r": frozenset({"main"})}
+    swept = sweeping.remove_all(host, [(LISTED, "branch feature/gone is gone")], there, NOW, lambda _: None)
+    assert [one.result for one in swept] == (["removed"] if is_removed else [])
+    assert any(one.startswith("rm --recursive") for one in host.ran) == is_removed

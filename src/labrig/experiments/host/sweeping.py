@@ -112,7 +112,10 @@ def _removed(runner: Runner, one: Listed, reason: str, there: Branches, now: dat
             if not lock.wait(WHO):
                 return Swept(names.app, names.name, one.branch, reason, "busy", lock.holder())
             found = survey(runner, names, host="")
-            # Until it was locked, somebody may have deployed it again, or pinned it.
+            # Until it was locked, somebody may have deployed it again, of a branch that nobody has asked for, or
+            # deleted or pinned it. What was deployed again is judged by the next sweep.
+            if (found.record.deployed if found.record else "") != one.deployed:
+                return None
             if found.record is not None and not sweep.over([Found.of(names, found.record)], there, now):
                 return None
             error = _carried_out(runner, names, found)
