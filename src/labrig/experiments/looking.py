@@ -48,7 +48,9 @@ class Looks:
         }
         kept = ("experiment.json", "built", "hooked-*", "account-*", "connected-*")
         contents = (*(f"--include={one}" for one in kept), "--exclude-dir=code", "--exclude-dir=git")
-        same_host = ("--fixed-strings", "--line-regexp", f"--regexp=    server_name {self.host};")
+        # Beside them may lie what a labrig-edge has not yet put in its place, or never did.
+        among = ("--include=*.conf", "--exclude=.*")
+        same_host = (*among, "--fixed-strings", "--line-regexp", f"--regexp=    server_name {self.host};")
         perhaps = {
             "files": ("grep", "--recursive", "--with-filename", "--no-messages", *contents, "", names.folder),
             # Environments are secret: that they are there is all that is asked.
