@@ -128,6 +128,7 @@ def test_a_shared_server_that_is_made_anew_keeps_its_data_and_its_experiments(la
     [
         ({"lab_host_open_ports": [80]}, "Expected the port that Ansible comes in by, 22"),
         ({"lab_host_developers": [{"name": "eve", "keys": ['command="sh" ssh-ed25519 AAAA']}]}, "without options"),
+        ({"lab_host_networks": "10.213.0.0/28"}, "Expected a network of /27 or larger"),
         ({"lab_servers": ["oracle"]}, "Expected mariadb, postgresql and redis in lab_servers, found oracle"),
     ],
 )

@@ -141,12 +141,12 @@ def free_subnet(names: Names, of_range: str, used: tuple[str, ...]) -> IPv4Netwo
     hardly ever find the same one.
 
     Raises:
-        EnvironmentFailed: All are in use.
+        EnvironmentFailed: All are in use, or the range has not room for one.
     """
-    whole = IPv4Network(of_range)
-    taken = [IPv4Network(one) for one in used if ":" not in one]
+    whole = _range(of_range)
+    taken = [IPv4Network(one, strict=False) for one in used if ":" not in one]
     taken = [one for one in taken if one.overlaps(whole)]
-    count = 2 ** max(0, PREFIX - whole.prefixlen)
+    count = 2 ** (PREFIX - whole.prefixlen)
     start = int.from_bytes(hashlib.sha256(names.base.encode()).digest()[:4]) % count
     for place in range(count):
         first = int(whole.network_address) + (start + place) % count * 2 ** (32 - PREFIX)
@@ -154,6 +154,20 @@ def free_subnet(names: Names, of_range: str, used: tuple[str, ...]) -> IPv4Netwo
         if not any(subnet.overlaps(one) for one in taken):
             return subnet
     raise EnvironmentFailed(f"no subnet of {of_range} is free for another experiment", hint=NO_SUBNET)
+
+
+def _range(text: str) -> IPv4Network:
+    try:
+        whole = IPv4Network(text, strict=False)
+    except ValueError:
+        whole = None
+    if whole is None or whole.prefixlen > PREFIX:
+        raise EnvironmentFailed(
+            f"the lab host's range of networks for experiments is {text!r}: expected one such as 10.213.0.0/16, with"
+            f" room for a /{PREFIX}",
+            hint="who keeps the lab host sets lab_host_networks",
+        )
+    return whole
 
 
 def password(key: str, service: str) -> str:

@@ -13,10 +13,11 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 
-from labrig import __version__
+from labrig import __version__, clock
 from labrig.errors import EnvironmentFailed, UsageError
 from labrig.experiments import protocol
 from labrig.experiments.command import Command
@@ -121,6 +122,7 @@ class Lab:
         if not line:
             raise self._broken()
         self.hello = hello(self.host, line)
+        self._greeted = clock.monotonic()
 
     def run(self, command: Command, *, seconds: float | None = USUAL_SECONDS, hear: Hear | None = None) -> Done:
         """Run a command to its end, whatever its exit code is.
@@ -180,6 +182,11 @@ class Lab:
             except subprocess.TimeoutExpired:
                 continue
         self._stdout.close()
+
+    @property
+    def now(self) -> datetime:
+        """The time by the host's clock, which its sweep judges by: that of this machine may be another."""
+        return datetime.fromisoformat(self.hello.time) + timedelta(seconds=clock.monotonic() - self._greeted)
 
     @property
     def is_over(self) -> bool:

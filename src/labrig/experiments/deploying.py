@@ -158,7 +158,7 @@ def deploy(order: Order) -> Report:
         wanted = wanting.wanted(order.settings, what)
         # Decided before anything else is asked for: whose name it is.
         plan.deploy(found.standing, wanted)
-        at = assembling.assembled(order.settings, what, wanted, found, lab.hello, values, who=who(), now=clock.now())
+        at = assembling.assembled(order.settings, what, wanted, found, lab.hello, values, who=who(), now=lab.now)
         passwords = (one.credentials.password for one in at.services.values())
         masked = (*at.sealed, at.key, *passwords, *assembling.unshown(found))
         carrier = Carrier(lab, at, masked, order.watcher, order.is_loud)

@@ -4,7 +4,7 @@ One connection and one process on the host serve a whole deployment. The host sp
 asks, as often and as many things at once as it wants, each request with a number of its own, and the host answers with
 that number::
 
-    host    {"hello": {"protocol": 1, "version": "0.1.0", "who": "anna", ...}}
+    host    {"hello": {"protocol": 2, "version": "0.1.0", "who": "anna", ...}}
     client  {"id": 1, "lock": {"app": "shop", "name": "login", "holder": "anna@desk", "wait": 0}}
     host    {"id": 1, "code": 0, "out": "", "err": ""}
     client  {"id": 2, "run": ["docker", "build", "..."], "stdin": "", "seconds": 600, "stream": true}
@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-NUMBER = 1
+NUMBER = 2
 # Longer lines are refused: a dump goes through a file, not through a line.
 LONGEST_LINE = 64 << 20
 
@@ -55,6 +55,7 @@ class Hello:
         trouble: Why there is none; empty where there is one.
         memory: Bytes that new containers could have: what the kernel calls available.
         disk: Bytes that are free where experiments lie.
+        time: The time by its clock, ISO 8601 with its zone.
         protocol: ``NUMBER`` of the host.
     """
 
@@ -69,6 +70,7 @@ class Hello:
     trouble: str
     memory: int
     disk: int
+    time: str
     protocol: int = NUMBER
 
     def line(self) -> bytes:

@@ -196,7 +196,7 @@ def _with_ways(standing: Standing, connected: Mapping[str, str], attached: Colle
 
 def _subnet(done: Done) -> IPv4Network | None:
     words = done.out.split()
-    return IPv4Network(words[0]) if done.code == 0 and words else None
+    return IPv4Network(words[0], strict=False) if done.code == 0 and words else None
 
 
 def _texts(text: str) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from labrig.experiments.survey import Server, Survey
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 HELLO = Hello(
     version="0.1.0", who="anna", user="990:990", host="lab", domain="", range="10.213.0.0/16", subnets=(),
-    engine="20.10", trouble="", memory=0, disk=0,
+    engine="20.10", trouble="", memory=0, disk=0, time="2027-01-01T00:00:00+00:00",
 )  # fmt: skip
 NOTHING = Survey(Standing())
 NAMES = Names("shop", "login")
@@ -66,6 +66,18 @@ def test_every_subnet_of_a_range_is_found_and_then_none_is_left() -> None:
     with pytest.raises(EnvironmentFailed, match=r"no subnet of 10\.9\.0\.0/25 is free") as caught:
         free_subnet(NAMES, "10.9.0.0/25", tuple(used))
     assert "delete experiments" in caught.value.hint
+
+
+def test_a_subnet_that_is_written_with_a_hosts_address_is_touched_as_well() -> None:
+    first = free_subnet(NAMES, "10.213.0.0/16", ())
+    assert not free_subnet(NAMES, "10.213.0.0/16", (f"{first[5]}/27",)).overlaps(first)
+
+
+@pytest.mark.parametrize("small", ["10.9.0.0/28", "10.9.0.0/32", "10.9", ""])
+def test_a_range_that_no_experiment_fits_into_is_the_hosts_fault(small: str) -> None:
+    with pytest.raises(EnvironmentFailed, match="lab host's range of networks") as caught:
+        free_subnet(NAMES, small, ())
+    assert "lab_host_networks" in caught.value.hint
 
 
 def test_a_network_that_is_there_keeps_its_subnet() -> None:

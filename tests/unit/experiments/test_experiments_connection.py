@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from labrig.experiments.protocol import Hello
 NAMES = Names("shop", "login")
 HELLO = Hello(
     version="0.1.0", who="anna", user="990:990", host="lab", domain="lab.example", range="10.213.0.0/16", subnets=(),
-    engine="20.10", trouble="", memory=2**30, disk=2**30,
+    engine="20.10", trouble="", memory=2**30, disk=2**30, time="2027-01-01T00:00:00+00:00",
 )  # fmt: skip
 SERVE = """\
 #!{python}
@@ -61,6 +62,15 @@ def test_commands_run_there_and_their_codes_and_outputs_come_back() -> None:
         assert there.hello.range == "10.213.0.0/16"
         done = there.run(sh("cat; echo oops >&2; exit 3", stdin="geheim\n"))
         assert (done.code, done.out, done.err) == (3, "geheim\n", "oops\n")
+
+
+@pytest.mark.usefixtures("served")
+def test_the_time_is_that_of_the_hosts_clock_and_passes() -> None:
+    with lab("lab1") as there:
+        first = there.now
+        clock.sleep(0.05)
+        assert timedelta(0) < there.now - first < timedelta(seconds=20)
+    assert timedelta(0) <= first - datetime(2027, 1, 1, tzinfo=UTC) < timedelta(seconds=20)
 
 
 @pytest.mark.usefixtures("served")

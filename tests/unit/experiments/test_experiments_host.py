@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import socketserver
 import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from labrig import clock
 from labrig.errors import EnvironmentFailed, UsageError
-from labrig.experiments.host import lab, routing
+from labrig.experiments import edge, listing, naming
+from labrig.experiments.edge import VirtualHost
+from labrig.experiments.host import lab, looks, routing
 from labrig.experiments.host.engine import Engine
 from labrig.experiments.host.lab import Lab
+from labrig.experiments.naming import Names
 
 
 def test_its_settings_are_those_of_its_file_or_what_they_are_without_one(tmp_path: Path) -> None:
@@ -35,7 +42,16 @@ def test_without_an_engine_it_tells_why_and_all_else(tmp_path: Path) -> None:
     assert "docker.sock" in found.trouble
     assert (found.who, found.domain, found.range) == ("anna", "lab.example", Lab().range)
     assert found.memory > 0 < found.disk
+    assert abs(datetime.fromisoformat(found.time) - clock.now()) < timedelta(seconds=20)
     assert all(IPv4Network(one).prefixlen for one in found.subnets)
+
+
+class Nothing(Engine):
+    """An engine that has nothing."""
+
+    def ask(self, path: str, filters: Mapping[str, Sequence[str]] | None = None, **query: str) -> Any:
+        del filters, query
+        return {"Volumes": None} if path == "/volumes" else []
 
 
 @pytest.mark.parametrize(("status", "content"), [(500, b"no space left"), (200, b"")])
@@ -57,6 +73,40 @@ def test_an_engine_that_answers_otherwise_is_an_error(tmp_path: Path, status: in
         threading.Thread(target=server.handle_request).start()
         with pytest.raises(EnvironmentFailed, match=r"Docker Engine"):
             Engine(path).ask("/containers/json")
+
+
+def test_a_network_of_the_engine_that_is_written_with_a_hosts_address_stops_nothing(tmp_path: Path) -> None:
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            networks = [{"IPAM": {"Config": [{"Subnet": "10.99.0.5/28"}, {"Subnet": "fd00::/64"}]}}]
+            content = json.dumps({"Version": "20.10"} if self.path == "/version" else networks).encode()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_words: object) -> None:
+            """Say nothing."""
+
+    path = str(tmp_path / "docker.sock")
+    with socketserver.ThreadingUnixStreamServer(path, Answers) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            found = lab.hello("anna", lab=Lab(), engine=Engine(path))
+        finally:
+            server.shutdown()
+    assert (found.engine, found.trouble) == ("20.10", "")
+    assert "10.99.0.0/28" in found.subnets
+
+
+def test_bytes_that_are_no_text_in_a_file_of_somebody_else_are_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge, "FOLDER", str(tmp_path))
+    monkeypatch.setattr(naming, "ROOT", str(tmp_path))
+    (tmp_path / "notes.conf").write_bytes("server { server_name notes; # Müller\n}".encode("latin-1"))
+    (tmp_path / "shop--login.conf").write_text(VirtualHost(Names("shop", "login"), "login.lab", "v1").asleep())
+    (found,) = listing.listed(looks.look(Nothing()))
+    assert (found.app, found.name) == ("shop", "login")
 
 
 @pytest.mark.parametrize(

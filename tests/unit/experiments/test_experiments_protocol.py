@@ -19,6 +19,7 @@ HELLO = Hello(
     trouble="",
     memory=1,
     disk=2,
+    time="2027-01-01T00:00:00+00:00",
 )
 
 

@@ -108,6 +108,8 @@ def test_a_way_to_a_server_that_was_made_anew_is_none_and_is_made_again(attached
 
 def test_the_subnet_of_a_network_is_told() -> None:
     assert asked(IPAM=(0, "10.213.7.32/27 \n")).subnet == IPv4Network("10.213.7.32/27")
+    # Docker 20.10 keeps one as it was written, with an address of a host in it.
+    assert asked(IPAM=(0, "10.213.7.37/27 \n")).subnet == IPv4Network("10.213.7.32/27")
     assert asked(IPAM=(1, "")).subnet is None
 
 

@@ -74,7 +74,7 @@ def _container(engine: Engine, names: Names, service: str) -> Mapping[str, Any]:
 
 def _routed(names: Names) -> str:
     try:
-        found = edge.read((Path(edge.FOLDER) / f"{names.base}.conf").read_text(encoding="utf-8"))
+        found = edge.read((Path(edge.FOLDER) / f"{names.base}.conf").read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return ""
     return found.version if found else ""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import labrig
+from labrig import clock
 from labrig.errors import EnvironmentFailed, UsageError
 from labrig.experiments import naming
 from labrig.experiments.host.engine import Engine
@@ -72,6 +73,7 @@ def hello(who: str, *, lab: Lab, engine: Engine) -> Hello:
         subnets=tuple(str(one) for one in sorted(networks)),
         engine=version,
         trouble=trouble,
+        time=clock.now().isoformat(),
         **resources(),
     )
 
@@ -90,7 +92,8 @@ def _of_engine(engine: Engine) -> Iterator[IPv4Network]:
     for network in engine.ask("/networks"):
         for one in network["IPAM"]["Config"] or ():
             if ":" not in one.get("Subnet", ":"):
-                yield IPv4Network(one["Subnet"])
+                # The engine keeps a subnet as it was written, also with an address of a host in it.
+                yield IPv4Network(one["Subnet"], strict=False)
 
 
 def _routed() -> Iterator[IPv4Network]:

@@ -56,11 +56,12 @@ def _holders(experiments: dict[Names, str]) -> Iterator[tuple[Names, str]]:
             path = Path(names.lock)
             status = path.stat()
             if f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}" in held:
-                yield names, path.read_text(encoding="utf-8").strip() or "somebody"
+                yield names, _content(path).strip() or "somebody"
 
 
 def _content(path: Path) -> str:
+    # In what others have written, which is none of ours, there may be anything.
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
