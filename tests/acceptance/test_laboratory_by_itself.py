@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 
@@ -145,6 +147,27 @@ def test_a_host_name_is_one_experiments_also_of_two_that_come_at_once(host: LabH
     files = host.root("ls /etc/nginx/edge.d/shop--n?.conf").split()
     assert len(files) == 1
     host.root(f"{AS_LABRIG} labrig-edge remove {files[0].rpartition('/')[2]}")
+
+
+def test_https_for_a_host_that_nobody_has_shows_no_other_experiment(host: LabHost) -> None:
+    host.root("openssl req -x509 -newkey rsa:2048 -noenc -subj /CN=shop -keyout /etc/shop.key -out /etc/shop.crt")
+    secure = VirtualHost(Names("shop", "n0"), host_name("n0"), "v1", certificate="/etc/shop.crt", key="/etc/shop.key")
+    host.root(put("n0", secure.awake("127.0.0.1:9").replace("proxy_pass http://127.0.0.1:9", "return 200 n0")))
+    unverified = ssl.create_default_context()
+    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+
+    def asked(name: str) -> str:
+        with (
+            socket.create_connection((host.address, 443), timeout=10) as connection,
+            unverified.wrap_socket(connection, server_hostname=name) as secured,
+        ):
+            secured.sendall(f"GET / HTTP/1.0\r\nHost: {name}\r\n\r\n".encode())
+            return secured.makefile("r").read().rpartition("\n")[2]
+
+    assert asked(host_name("n0")) == "n0"
+    with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
+        asked(host_name("nobody"))
+    host.root(f"{AS_LABRIG} labrig-edge remove shop--n0.conf")
 
 
 def test_where_nginx_refuses_the_whole_what_was_there_stays(host: LabHost) -> None:
