@@ -40,7 +40,8 @@ def parse(text: str, path: Path) -> Any:
     """
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    # What has the form of a date or a number, and is none, is a ValueError.
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise UsageError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
