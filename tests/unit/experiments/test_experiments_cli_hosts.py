@@ -148,7 +148,7 @@ HOSTILE = "\x1b]0;title\x07\x1b[2Jben\r\x1bc\x9b31m"
 def test_nothing_that_a_host_says_of_others_is_an_order_to_the_terminal(ssh: LocalSsh, tmp_path: Path) -> None:
     one = {**LOGIN.object(), "branch": HOSTILE}
     (ssh.folder / "lab1").write_text(json.dumps({"experiments": [one]}))
-    hello = Hello("1", "", "9:9", "lab", "", "10.0.0.0/8", (), engine="", trouble=HOSTILE, memory=0, disk=0)
+    hello = Hello("1", "", "9:9", "lab", "", "10.0.0.0/8", (), engine="", trouble=HOSTILE, memory=0, disk=0, time="")
     (ssh.folder / "hello").write_bytes(hello.line())
     ssh.program("labrig-lab", f'#!/bin/sh\n[ $1 = list ] && exec cat {tmp_path}/"$HOST"\ncat {tmp_path}/hello\n')
     for words in (["list"], ["delete", "--host", "lab1", "login"]):
