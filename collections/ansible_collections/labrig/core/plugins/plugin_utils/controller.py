@@ -11,8 +11,10 @@ from ansible.errors import AnsibleActionFail
 
 try:
     from labrig.errors import LabrigError
+    from labrig.plain import plain
 except ImportError:
     LabrigError = ()
+    plain = str
 
 
 def needs_labrig(plugin, problem, error=AnsibleActionFail):
@@ -30,5 +32,5 @@ def in_ansibles_words(error=AnsibleActionFail):
     try:
         yield
     except LabrigError as problem:
-        # Ansible would add the words of a cause to these, which are the same.
-        raise error(problem.message + (f" ({problem.hint})" if problem.hint else "")) from None
+        # Ansible would add the words of a cause to these, which are the same, and prints what it is given as it is.
+        raise error(plain(problem.message + (f" ({problem.hint})" if problem.hint else ""))) from None

@@ -15,7 +15,7 @@ _ORDERS = re.compile(
 def plain(text: str) -> str:
     r"""Return a text without control characters, and without what they would have ordered.
 
-    >>> plain("\x1b]0;title\x07\x1b[2Jben\r@desk\n")
+    >>> plain("\x1b]0;title\x07\x1b[2Jben\x9b31m\r@desk\n")
     'ben@desk\n'
     """
     return _ORDERS.sub("", text)
