@@ -52,7 +52,9 @@ def _origin(project: Path) -> str:
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return _EXAMPLE
-    return re.sub(r"(?<=://)[^/@]*@", "", done.stdout.strip()) or _EXAMPLE
+    # Over HTTP the user may be a token; over SSH it is needed, git in most cases.
+    url = re.sub(r"^(https?://)[^/]*@", r"\1", done.stdout.strip(), flags=re.IGNORECASE)
+    return re.sub(r"(://[^/:@]*):[^/]*@", r"\1@", url) or _EXAMPLE
 
 
 _EXAMPLE = "git@git.example.com:team/project.git"

@@ -78,12 +78,22 @@ def test_init_adds_to_a_file_and_leaves_what_is_there(tmp_path: Path) -> None:
     assert path.read_text() == once
 
 
-def test_init_names_the_repository_without_its_password(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("remote", "named"),
+    [
+        ("https://anna:hunter2@git.example/shop.git", "https://git.example/shop.git"),
+        ("https://anna:hunt@er2@git.example/shop.git", "https://git.example/shop.git"),
+        ("https://hunter2@git.example/shop@2.git", "https://git.example/shop@2.git"),
+        ("ssh://git:hunter2@git.example/shop.git", "ssh://git@git.example/shop.git"),
+        ("ssh://git@git.example:2222/shop.git", "ssh://git@git.example:2222/shop.git"),
+        ("git@git.example:shop.git", "git@git.example:shop.git"),
+    ],
+)
+def test_init_names_the_repository_without_its_password(tmp_path: Path, remote: str, named: str) -> None:
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    remote = "https://anna:hunter2@git.example/shop.git"
     subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
     labrig("init", "--project", str(tmp_path))
-    assert shown("--project", str(tmp_path))["settings"]["repository"] == "https://git.example/shop.git"
+    assert shown("--project", str(tmp_path))["settings"]["repository"] == named
 
 
 def test_check_config_prints_what_holds_as_a_file_has_it(project: Path) -> None:
