@@ -130,6 +130,26 @@ def test_a_service_that_never_answers_leaves_the_old_version_serving(shop: Desk,
     shop.labrig("update", "main")
 
 
+def test_an_image_that_there_is_not_takes_no_database_away(shop: Desk, host: LabHost) -> None:
+    database = host.root("docker inspect --format '{{.Id}}' shop--main--s-db")
+    shop.settings(services={"db": {"service": "postgresql", "image": "localhost:1/no-such:1"}})
+    refused(shop, "update", "main", code=3, says=("failed to fetch image localhost:1/no-such:1 for service db",))
+    assert host.root("docker inspect --format '{{.Id}}' shop--main--s-db") == database
+    assert host.ask(host_name("main"), "/health").status == 200
+    shop.settings()
+    shop.labrig("update", "main")
+
+
+def test_one_that_hangs_is_started_anew_by_an_update(shop: Desk, host: LabHost) -> None:
+    shop.settings()
+    shop.labrig("update", "main")
+    container = host.root("docker ps --quiet --filter label=org.labrig.experiment=main --filter label=org.labrig.slot")
+    host.root(f"kill -STOP $(docker inspect --format '{{{{.State.Pid}}}}' {container})")
+    shop.labrig("update", "main")
+    assert host.ask(host_name("main"), "/health").status == 200
+    assert "serves" in shop.labrig("status", "main").out
+
+
 def test_a_sealed_value_that_this_developer_cannot_open(desk: Desk, tmp_path: Path) -> None:
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "eve@desk", "-f", tmp_path / "eve"], check=True

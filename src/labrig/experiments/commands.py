@@ -112,10 +112,9 @@ def _(_: steps.MakeNetwork, at: Deployment) -> tuple[Command, ...]:
 
 
 @commands.register
-def _(step: steps.FetchImage, at: Deployment) -> tuple[Command, ...]:
-    image = _image(at.services[step.service])
+def _(step: steps.FetchImage, _: Deployed) -> tuple[Command, ...]:
     fetch = 'docker image inspect "$1" >/dev/null 2>&1 || exec docker pull "$1"'
-    return (Command(("env", "sh", "-c", fetch, "sh", image)),)
+    return (Command(("env", "sh", "-c", fetch, "sh", step.image)),)
 
 
 @commands.register
@@ -137,10 +136,6 @@ def _(step: steps.MakeService, at: Deployment) -> tuple[Command, ...]:
         Command(("docker", "network", "connect", f"--alias={step.service}", at.names.network, server)),
         *written(at.names.connected(step.service), f"{json.dumps(told_of)}\n"),
     )
-
-
-def _image(service: ServiceDeployment) -> str:
-    return service.settings.image or PROVIDERS[service.settings.service].image
 
 
 def _server_made(name: str, service: ServiceDeployment, at: Deployment) -> tuple[Command, ...]:
@@ -165,7 +160,7 @@ def _server_made(name: str, service: ServiceDeployment, at: Deployment) -> tuple
                 *(f"--network={at.names.network}", f"--network-alias={name}"),
                 *(f"--mount={one}" for one in mounts),
                 f"--env-file={path}",
-                _image(service),
+                service.settings.image or provider.image,
                 *provider.arguments,
                 *service.settings.command,
             )

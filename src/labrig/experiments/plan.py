@@ -138,9 +138,10 @@ def _services(standing: Standing, wanted: Wanted) -> Iterator[Step]:
     }
     for name, found in made.items():
         is_replaced = any(isinstance(step, steps.RemoveServer | steps.RemoveData) for step in found)
+        service = wanted.services[name]
         # A mistake in an image's name must not take away what the old version works with.
-        if is_replaced and wanted.services[name].provision == "independent":
-            yield steps.FetchImage(name)
+        if is_replaced and service.provision == "independent":
+            yield steps.FetchImage(name, service.record["image"])
     for found in made.values():
         yield from found
     for name, service in wanted.services.items():

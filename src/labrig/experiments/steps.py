@@ -68,12 +68,13 @@ class MakeNetwork:
 
 @dataclass(frozen=True)
 class FetchImage:
-    """Have the image of a service on the host: what cannot be fetched replaces nothing that runs."""
+    """Fetch the image of a service, unless it is there: what cannot be had replaces nothing that runs."""
 
     service: str
+    image: str
 
     def __str__(self) -> str:
-        return f"fetch the image of service {self.service}, unless it is there"
+        return f"fetch image {self.image} for service {self.service}"
 
 
 @dataclass(frozen=True)

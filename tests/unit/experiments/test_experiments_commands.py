@@ -39,7 +39,7 @@ ONE_OF_EACH: tuple[Step, ...] = (
     steps.BuildImage("b1"),
     steps.MakeNetwork(),
     *(steps.MakeService(name) for name in ("db", "ours", "theirs")),
-    steps.FetchImage("db"),
+    steps.FetchImage("db", "postgres:15"),
     steps.StartService("db"),
     *(steps.AwaitService(name) for name in ("db", "ours", "theirs")),
     *(steps.RemoveServer("db", "postgresql", how, "why") for how in ("independent", "shared", "communal")),
