@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +85,19 @@ def test_the_sweep_removes_what_is_over_also_where_its_hook_fails(anna: Desk, ho
     assert "bye" not in told.stdout
     assert set(host.objects()) == before
     assert set(state(anna, host)) == {"main"}
+
+
+def test_how_long_one_stays_is_told_by_the_hosts_clock_whatever_that_of_the_desk_says(
+    anna: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = "from datetime import *\nfrom labrig import clock\nclock.now = lambda: datetime(2000, 1, 1, tzinfo=UTC)\n"
+    (tmp_path / "sitecustomize.py").write_text(early)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    began = datetime.now(tz=UTC)
+    # It may just be falling asleep.
+    anna.labrig("update", "main", "--wait", "1m")
+    deployed = datetime.fromisoformat(anna.list()["main"]["deployed"])
+    assert abs(deployed - began) < timedelta(minutes=5)
 
 
 @pytest.mark.parametrize(
