@@ -39,6 +39,12 @@ def test_what_a_mail_server_starts_as_mail_comes_in_is_chance():
     assert lasting([master, smtp], set()) == lasting([master], set())
 
 
+def test_what_an_engine_starts_for_a_published_port_is_told_with_the_container():
+    engine = process("27", "1", "docker.service", "/usr/sbin/dockerd")
+    relay = process("28", "27", "docker.service", "/usr/sbin/docker-proxy", "docker-proxy -container-ip 172.17.0.3")
+    assert lasting([engine, relay], set()) == lasting([engine], set())
+
+
 def test_what_a_supervisor_starts_lasts():
     found = [
         process("30", "1", "supervisor.service", "/usr/bin/python3.11", "supervisord"),

@@ -33,6 +33,10 @@ ON_CALL = frozenset(
 # Programs that start other programs as work comes in: what they have started is chance.
 SPAWNERS = frozenset({"master", "dovecot", "inetd", "xinetd", "cron", "crond", "atd", "sshd", "gitlab-runner"})
 
+# What an engine starts for each published port, with the address that a container happens to have; which ports those
+# are is told with the container and with the sockets.
+RELAYS = frozenset({"docker-proxy", "rootlessport"})
+
 # A container on this machine: what runs there is its own affair.
 CONTAINER = re.compile(r"(^|/)(docker|libpod|lxc|crio|kubepods|machine\.slice|buildkit)([/.-]|$)(?!service)")
 
@@ -89,7 +93,7 @@ def lasting(found: list[Process], passing: AbstractSet[str]) -> dict[str, Value]
     by_number = {process.number: process for process in found}
     values: dict[str, Value] = {}
     for process in found:
-        if process.unit in passing or _is_worker(process, by_number):
+        if process.unit in passing or _name(process) in RELAYS or _is_worker(process, by_number):
             continue
         if process.unit in ("", "session.scope") and (process.parent != "1" or _name(process) in PASSING):
             continue
