@@ -54,7 +54,7 @@ def test_only_what_has_changed_is_done_again(labrig: Labrig, project: Project) -
     assert same.code == 0, same.err
     assert same.verdict is not None
     assert first.verdict is not None
-    assert same.verdict["cached"]
+    assert same.verdict["cached"], same.err
     assert all(cached(same).values())
     assert same.verdict["made"] <= first.verdict["made"]
     assert same.verdict["compared"] == first.verdict["compared"]
