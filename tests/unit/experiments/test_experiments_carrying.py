@@ -108,7 +108,9 @@ def test_steps_are_done_in_order_and_none_after_one_that_failed() -> None:
 
 
 def test_what_may_fail_fails_nothing() -> None:
-    Carrier(Host({"docker rm": (1, "", "No such container")}), AT).carry_out([steps.RemoveContainer("v1")])
+    host = Host({"docker rm": (1, "", "No such container")})
+    Carrier(host, AT).carry_out([steps.RemoveContainer("v1")])
+    assert [one for one in host.asked if one.startswith("docker rm ")]
 
 
 @pytest.mark.parametrize(
